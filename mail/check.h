@@ -1,0 +1,88 @@
+/*
+ * A check: a provider of facts.  It decides nothing.  One per file in checks/ (and greylist/); engine/checks.c lists
+ * them all.
+ */
+#ifndef MILLGATE_MAIL_CHECK_H
+#define MILLGATE_MAIL_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/fact.h"
+#include "mail/txn.h"
+#include "util/arena.h"
+#include "util/error.h"
+#include "util/sbuf.h"
+
+struct conf_table;
+struct conf_node;
+struct net_wait;
+
+/* What every check may know of the whole configuration; immutable. */
+struct check_env {
+	const char *hostname;
+	const char *redis_prefix;   /* "millgate:" */
+	enum on_error dns_on_error; /* dns.on_error, redis.on_error: a section's own on_error goes first */
+	enum on_error redis_on_error;
+	int64_t dns_timeout_ms;
+	struct arena *arena;          /* of the configuration: lives as long as the check's state */
+	const struct conf_node *root; /* the whole file, for errors' places */
+};
+
+/* One call of a check for one transaction. */
+struct check_call {
+	const void *state; /* what prepare() made */
+	struct conn *conn;
+	struct txn *txn;        /* NULL before MAIL */
+	struct rcpt *rcpt;      /* NULL for what is not per recipient */
+	struct arena *arena;    /* of the scope: what `slot` and facts point to */
+	struct fact_set *facts; /* of the check's scope: where its facts go */
+	void **slot;            /* the check's own, NULL at first; of its scope */
+	void **txn_slot;        /* the same, of the transaction; NULL before MAIL */
+	struct net_wait *wait;
+	int64_t deadline_ms; /* clock_mono_ms() by which an answer must be there */
+};
+
+enum check_kind {
+	CHECK_PURE,  /* may start early, may run in vain */
+	CHECK_EFFECT /* writes: asked only when nothing before it can still decide */
+};
+
+struct check {
+	const char *name; /* "dnsbl": also the section that `skip` and `shadow` name */
+	const char
+		*section; /* its configuration section; NULL: its settings stand at the top level of the file.  Checks
+	                       * may share a section; then they share the table as well, and it is bound once. */
+	const struct conf_table *settings;
+	enum check_kind kind;
+	enum fact_scope scope; /* of its facts */
+	enum stage stage;      /* its inputs are known here: start() is called; EFFECT: the earliest ask() */
+	fact_mask provides;
+	fact_mask inputs; /* facts it reads; those of other checks are pulled before start() or ask() */
+
+	/*
+	 * At load: settings (bound by `settings`) to immutable state.  0, or -1 with errors added.  *state NULL with 0: not
+	 * configured; then its facts are absent and it has no rules.
+	 */
+	int (*prepare)(const struct check_env *env, const void *settings, void **state, struct error_list *errors);
+	void (*release)(void *state); /* may be NULL */
+
+	/* Its built-in rules, as text of the rule language: `rules = ( {...}, {...} );` */
+	void (*rules)(const void *state, struct sbuf *out);
+
+	/* PURE: submit questions, never block; may be NULL.  Then collect: wait until the deadline, set every fact. */
+	void (*start)(struct check_call *c);
+	void (*finish)(struct check_call *c);
+
+	/* EFFECT: ask sets every fact (idempotent per transaction and recipient); then exactly one of commit and cancel
+	 * (neither blocks).  peek sets the facts and writes nothing (`millgate explain`). */
+	void (*ask)(struct check_call *c);
+	void (*commit)(struct check_call *c);
+	void (*cancel)(struct check_call *c);
+	void (*peek)(struct check_call *c);
+
+	/* The scope ends: give back what slot holds outside the arena (questions in flight).  May be NULL. */
+	void (*drop)(struct check_call *c);
+};
+
+#endif

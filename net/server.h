@@ -1,0 +1,37 @@
+/*
+ * Stream servers (Unix or TCP sockets) on the loop thread: the policy listener and the control socket.
+ *
+ * The loop splits the input into requests with the server's own `split`; each request runs on a small pool of worker
+ * threads, never on the loop; requests of one connection run one after the other, in order.
+ */
+#ifndef MILLGATE_NET_SERVER_H
+#define MILLGATE_NET_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "net/net.h"
+#include "util/sbuf.h"
+
+struct net_server;
+
+struct net_server_options {
+	const char *listen; /* "unix:/path", "inet:PORT@ADDRESS" */
+	mode_t mode;        /* Unix: permissions of the socket */
+	const char *group;  /* Unix: its group; NULL: as it comes */
+	unsigned workers;   /* threads; at least 1 */
+	size_t max_request; /* bytes; a longer one closes the connection */
+	/* Length of the first complete request in p[n], 0 when it is not complete yet, -1 when it can never be. */
+	ptrdiff_t (*split)(const char *p, size_t n);
+	/* Answers one request into out (heap, bounded).  True: keep the connection. */
+	bool (*serve)(void *ctx, const char *request, size_t n, struct sbuf *out);
+	void *ctx;
+};
+
+/* Binds at once (so before privileges are dropped); serves until net_server_stop().  NULL with an error added. */
+struct net_server *net_server_start(struct net *n, const struct net_server_options *o, struct error_list *errors);
+/* Stops listening, lets running requests end, closes, removes a Unix socket.  Clears *s; tolerates NULL. */
+void net_server_stop(struct net_server **s);
+
+#endif

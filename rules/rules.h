@@ -1,0 +1,159 @@
+/*
+ * The rule language: parse, compile, infer stages, match, print.  Pure: no I/O, no clock, no network.  Layer 2; the one
+ * user of PCRE2.
+ *
+ * A `struct rules` is built by one thread, then compiled, then immutable and shared by all.
+ */
+#ifndef MILLGATE_RULES_RULES_H
+#define MILLGATE_RULES_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "mail/fact.h"
+#include "mail/stage.h"
+#include "mail/verdict.h"
+#include "util/arena.h"
+#include "util/error.h"
+#include "util/sbuf.h"
+
+struct rules;
+
+/* A set of sections, as bits: bit 0 is the administrator's own rules. */
+typedef uint64_t section_mask;
+#define SECTION_USER ((section_mask)1)
+
+/* Actions, as rules_table_actions[] declares them. */
+enum action_kind {
+	ACTION_ACCEPT,
+	ACTION_REJECT,
+	ACTION_DEFER,
+	ACTION_DELETE,
+	ACTION_QUARANTINE, /* final */
+	ACTION_SKIP,
+	ACTION_MOVE,
+	ACTION_COPY,
+	ACTION_ADD_HEADER,
+	ACTION_SET_HEADER,
+	ACTION_REMOVE_HEADER,
+	ACTION_TAG_SUBJECT,
+	ACTION_MARK /* adds our mark header: for built-in rules and `mixed_recipients` */
+};
+
+struct rule_action {
+	struct rule_action *next;
+	enum action_kind kind;
+	const char *text;  /* final: the administrator's text behind the codes, or NULL; header: "Name: value" split */
+	const char *name;  /* header actions: the field's name */
+	const char *value; /* header value, address, tag; may hold %{fact} */
+	int code;          /* REJECT, DEFER: 0 when the text had none */
+	char enhanced[12];
+	section_mask skip;
+};
+
+/* What others may read of a rule. */
+struct rule {
+	const char *name;
+	const char *section; /* NULL: the administrator's own */
+	const char *file;    /* "built-in" for built-in rules: then the section's place */
+	int line;
+	unsigned index; /* in order of evaluation */
+	bool shadow;
+	enum stage stage;   /* the earliest stage at which its conditions can be known */
+	enum stage decides; /* the stage at which its final action can be carried out: waits and refuse_at included */
+	enum stage refuse_at;
+	fact_mask facts;
+	bool per_recipient; /* reads a fact of SCOPE_RECIPIENT */
+	bool final;         /* has a final action */
+	const struct rule_action *actions;
+};
+
+/* ---- Building ---- */
+
+struct rules *rules_new(void);
+void rules_free(struct rules **r);
+
+/* Declares a section that rules may belong to and `skip` may name; answers its bit.  Call before the rules are added. */
+section_mask rules_section(struct rules *r, const char *name);
+/* Lets `skip` name several sections at once ("limits": limits and rates). */
+void rules_section_group(struct rules *r, const char *name, section_mask members);
+/* The bit of a section, 0 when there is none. */
+section_mask rules_section_bit(const struct rules *r, const char *name);
+
+/* Names that can be used in `fact = "..."`: those in the mask. Others are errors ("known, but nothing provides it"). */
+void rules_set_facts(struct rules *r, fact_mask provided);
+
+/* Adds a `rules` list.  section NULL: the administrator's own.  0, or -1 with errors added. */
+int rules_add(struct rules *r, const char *section, const struct conf_node *list, struct error_list *errors);
+
+/* Every rule from now on is a shadow rule (shadow = true at the top). */
+void rules_set_shadow(struct rules *r, bool shadow);
+
+/* Infers stages, orders conditions, finds what waits for what.  0, or -1 with errors (and warnings) added. */
+int rules_compile(struct rules *r, struct error_list *errors);
+
+/* ---- What is compiled ---- */
+
+size_t rules_count(const struct rules *r);
+const struct rule *rules_at(const struct rules *r, size_t i);
+/* All facts that some rule reads (in conditions and in %{fact}). */
+fact_mask rules_facts(const struct rules *r);
+/* The sections whose rules read the fact. */
+section_mask rules_readers(const struct rules *r, enum fact_id id);
+/* The header names asked for, by fact_ref.slot. */
+unsigned rules_headers(const struct rules *r, const char *const **names);
+/* The stages at which some rule may refuse, as bits 1 << stage: evaluate there (and at END). */
+unsigned rules_stages(const struct rules *r);
+/* Some rule has this action. */
+bool rules_use(const struct rules *r, enum action_kind kind);
+/* The listing of `millgate rules`: text for people, or JSON. */
+void rules_print(const struct rules *r, bool json, struct sbuf *out);
+
+/* ---- Evaluating ---- */
+
+enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN, MATCH_UNAVAILABLE };
+
+/*
+ * Where values come from.  `settled`: nothing before this can still decide, so an effect check may be asked; without
+ * it an effect's fact that was not asked yet is FACT_UNKNOWN.  Never NULL.
+ */
+struct rules_source {
+	const struct fact_value *(*get)(void *ctx, struct fact_ref ref, bool settled);
+	void *ctx;
+};
+
+struct rules_hit {
+	const struct rule *rule;
+	bool shadow;       /* would have fired */
+	bool switched_off; /* its section was skipped: nothing of it counts */
+};
+
+struct rules_outcome {
+	/* The first final action in order: VERDICT_NONE while an undecided earlier rule could still change it (or, before
+	 * END, while nothing refuses).  At END: VERDICT_ACCEPT when no rule refuses. */
+	enum verdict_kind kind;
+	const struct rule *rule;          /* who decided; NULL for a plain VERDICT_ACCEPT */
+	const struct rule_action *action; /* its final action; NULL when `unavailable` */
+	bool unavailable;                 /* a check failed and its on_error says defer: 451 4.7.1 */
+	const char *why;                  /* unavailable: what failed */
+	section_mask skipped;             /* sections switched off so far, beyond doubt */
+	uint64_t pending;       /* a digest of the per-recipient refusing rules that may still fire at END; 0: none */
+	struct rules_hit *hits; /* those that fired (and shadow ones that would have), in order */
+	unsigned n_hits;
+};
+
+/*
+ * Evaluates all rules in order, at `stage`, for one recipient or (before RCPT) for none.  Facts beyond the stage are
+ * unknown.  Memory is of the arena.  0; -1 when out of memory or when PCRE2 gave up (then kind is VERDICT_DEFER).
+ */
+int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_source *src, struct arena *a,
+		   struct rules_outcome *out);
+
+/* Replaces %{fact}, %{header:Name}, %{hostname} and %{id} in an action's value; CR, LF and NUL become spaces.  `extra`
+ * looks up names that are no facts (may answer NULL: replaced by nothing).  NULL when out of memory. */
+const char *rules_expand(const struct rules *r, const char *value, const struct rules_source *src,
+			 const char *(*extra)(void *ctx, const char *name), void *extra_ctx, struct arena *a);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * String builder, bounded.  Over caller's storage (sbuf_fixed) or over the heap up to a limit (sbuf_heap).
+ *
+ * What does not fit is cut off and remembered in `cut`; the text is always NUL-terminated.
+ */
+#ifndef MILLGATE_UTIL_SBUF_H
+#define MILLGATE_UTIL_SBUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sbuf {
+	char *p;      /* the text, NUL-terminated */
+	size_t len;   /* bytes, without the NUL */
+	size_t room;  /* bytes of storage now */
+	size_t limit; /* bytes of storage at the most */
+	bool heap;    /* p belongs to the sbuf */
+	bool cut;     /* something did not fit, or memory ran out */
+};
+
+/* Builds in buf[size], which the caller owns; size >= 1. */
+void sbuf_fixed(struct sbuf *b, char *buf, size_t size);
+
+/* Builds on the heap, at most `limit` bytes; sbuf_done() frees it. */
+void sbuf_heap(struct sbuf *b, size_t limit);
+void sbuf_done(struct sbuf *b);
+
+void sbuf_reset(struct sbuf *b);
+void sbuf_add(struct sbuf *b, const char *s);
+void sbuf_addn(struct sbuf *b, const char *s, size_t n);
+void sbuf_addc(struct sbuf *b, char c);
+void sbuf_addf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sbuf_vaddf(struct sbuf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* For a human's log or terminal: control characters, DEL, backslash and invalid UTF-8 as \xNN (backslash as \\). */
+void sbuf_add_safe(struct sbuf *b, const char *s, size_t n);
+
+/* For an SMTP reply (RFC 5321, section 4.2.1: printable ASCII): every other byte becomes '?'. */
+void sbuf_add_reply(struct sbuf *b, const char *s, size_t n);
+
+/* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
+void sbuf_add_json(struct sbuf *b, const char *s, size_t n);
+
+/* A component of a Redis key: everything but A-Z a-z 0-9 . _ - @ + = / is percent-encoded (so `:`, `{`, `}`, `%`, space). */
+void sbuf_add_key(struct sbuf *b, const char *s, size_t n);
+
+#endif
