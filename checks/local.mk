@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libchecks.a
+libchecks_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libcontrol.a
+libcontrol_a_SOURCES =

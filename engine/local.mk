@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libengine.a
+libengine_a_SOURCES = engine/engine.h engine/settings.h

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libgreylist.a
+libgreylist_a_SOURCES =
