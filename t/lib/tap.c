@@ -36,7 +36,7 @@ static void begin(void)
 }
 
 /* One line: what follows a newline would be read as protocol. */
-static void put_name(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void put_name(const char *fmt, va_list ap)
 {
 	char name[NAME_MAX_LEN];
 
@@ -49,7 +49,8 @@ static void put_name(const char *fmt, va_list ap)
 }
 
 /* Called under the lock. */
-static bool result(bool passed, const char *expr, const char *file, int line, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static bool result(bool passed, const char *expr, const char *file, int line,
+							 const char *fmt, va_list ap)
 {
 	begin();
 	tap.ran++;
