@@ -36,6 +36,9 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__(
 
 bool arena_failed(const struct arena *a);
 
+/* Makes the failure of something that was meant to go into the arena the arena's own. */
+void arena_fail(struct arena *a);
+
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 

@@ -9,16 +9,12 @@
 #include <stddef.h>
 
 #include "util/arena.h"
+#include "util/utf8.h"
 
 /*
- * Folds n bytes of UTF-8 into the arena, NUL-terminated; invalid sequences become U+FFFD.  *out_n is its length.  May
- * answer p itself when p is ASCII without capitals and NUL-terminated at p[n].  NULL when out of memory (sticky).
+ * Folds n bytes of UTF-8 into the arena, NUL-terminated; invalid sequences become U+FFFD.  *out_n is its length.  p need
+ * not be terminated.  NULL when out of memory (sticky).
  */
 const char *fold_text(struct arena *a, const char *p, size_t n, size_t *out_n);
-
-bool utf8_valid(const char *p, size_t n);
-
-/* Copies n bytes with every invalid UTF-8 sequence replaced by U+FFFD. */
-char *utf8_repair(struct arena *a, const char *p, size_t n, size_t *out_n);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * String builder, bounded.  Over caller's storage (sbuf_fixed) or over the heap up to a limit (sbuf_heap).
  *
- * What does not fit is cut off and remembered in `cut`; the text is always NUL-terminated.
+ * What does not fit is cut off and remembered in `cut`, and nothing is added behind a cut until sbuf_reset(); the text
+ * is always NUL-terminated.
  */
 #ifndef MILLGATE_UTIL_SBUF_H
 #define MILLGATE_UTIL_SBUF_H
@@ -34,7 +35,10 @@ void sbuf_addc(struct sbuf *b, char c);
 void sbuf_addf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sbuf_vaddf(struct sbuf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* For a human's log or terminal: control characters, DEL, backslash and invalid UTF-8 as \xNN (backslash as \\). */
+/*
+ * For a human's log or terminal: control characters (C0, DEL, C1), bidirectional overrides, line separators and invalid
+ * UTF-8 as \xNN, backslash as \\.
+ */
 void sbuf_add_safe(struct sbuf *b, const char *s, size_t n);
 
 /* For an SMTP reply (RFC 5321, section 4.2.1: printable ASCII): every other byte becomes '?'. */

@@ -1,0 +1,255 @@
+#include "util/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+enum {
+	LOG_LINE_MAX = 4096, /* of a plain message; longer ones are cut */
+	LOG_TAIL = 32        /* kept free in a record for what closes it */
+};
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = { [LOG_LVL_ERROR] = { "error", LOG_ERR },
+	       [LOG_LVL_WARNING] = { "warning", LOG_WARNING },
+	       [LOG_LVL_INFO] = { "info", LOG_INFO },
+	       [LOG_LVL_DEBUG] = { "debug", LOG_DEBUG } };
+
+/* The process's one log.  Until log_open() it is stderr, so that nothing said early is lost. */
+static struct {
+	pthread_mutex_t lock; /* keeps lines longer than a pipe's atomic write whole */
+	_Atomic int sink, level;
+} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .sink = LOG_SINK_STDERR, .level = LOG_LVL_INFO };
+
+void log_open(const char *ident, enum log_sink sink, enum log_level level)
+{
+	log_close();
+	if (sink == LOG_SINK_SYSLOG)
+		openlog(ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	atomic_store(&logger.level, (int)level);
+	atomic_store(&logger.sink, (int)sink);
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&logger.level, (int)level);
+}
+
+void log_close(void)
+{
+	if (atomic_exchange(&logger.sink, LOG_SINK_STDERR) == LOG_SINK_SYSLOG)
+		closelog();
+}
+
+/* Where a message of this level goes now; LOG_SINK_NONE when nobody wants it. */
+static enum log_sink sink_for(enum log_level level)
+{
+	if ((int)level > atomic_load_explicit(&logger.level, memory_order_relaxed))
+		return LOG_SINK_NONE;
+	return (enum log_sink)atomic_load_explicit(&logger.sink, memory_order_relaxed);
+}
+
+/* One write; only a full disk or a signal makes it several. */
+static void write_line(const char *p, size_t n)
+{
+	pthread_mutex_lock(&logger.lock);
+	while (n > 0) {
+		ssize_t done = write(STDERR_FILENO, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			break;
+		p += done;
+		n -= (size_t)done;
+	}
+	pthread_mutex_unlock(&logger.lock);
+}
+
+/* The line's storage has one byte to spare behind the text, for the newline. */
+static void emit(enum log_sink sink, enum log_level level, struct sbuf *line)
+{
+	int saved = errno;
+
+	if (sink == LOG_SINK_SYSLOG) {
+		syslog(LOG_MAIL | levels[level].priority, "%s", line->p);
+	} else if (sink == LOG_SINK_STDERR) {
+		line->p[line->len] = '\n';
+		write_line(line->p, line->len + 1);
+		line->p[line->len] = '\0';
+	}
+	errno = saved;
+}
+
+/* {"time":"2026-01-02T03:04:05.678Z","level":"info","msg": */
+static void json_head(struct sbuf *line, enum log_level level)
+{
+	int64_t ms = clock_wall_ms();
+	time_t seconds = (time_t)(ms / 1000);
+	char text[sizeof "2026-01-02T03:04:05"];
+	struct tm t;
+
+	if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
+		text[0] = '\0';
+	sbuf_addf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":", text, (int)(ms % 1000), levels[level].name);
+}
+
+/* A message is our own text with what callers made safe; a control character that is left must not make a second line. */
+static void flatten(struct sbuf *line)
+{
+	for (size_t i = 0; i < line->len; i++)
+		if ((unsigned char)line->p[i] < ' ' || line->p[i] == 0x7f)
+			line->p[i] = ' ';
+}
+
+static void message(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+static void message(enum log_level level, const char *fmt, va_list ap)
+{
+	enum log_sink sink = sink_for(level);
+	char plain[LOG_LINE_MAX], json[2 * LOG_LINE_MAX];
+	struct sbuf text, line;
+
+	if (sink == LOG_SINK_NONE)
+		return;
+	sbuf_fixed(&text, plain, sizeof plain);
+	sbuf_vaddf(&text, fmt, ap);
+	flatten(&text);
+	if (sink == LOG_SINK_SYSLOG) {
+		emit(sink, level, &text);
+		return;
+	}
+	/* Escaping can make a text longer than the line: then it is cut, and still ends as JSON. */
+	sbuf_fixed(&line, json, sizeof json - LOG_TAIL);
+	json_head(&line, level);
+	sbuf_add_json(&line, text.p, text.len);
+	line.limit = line.room = sizeof json - 1;
+	if (line.cut) {
+		line.cut = false;
+		sbuf_addc(&line, '"');
+	}
+	sbuf_addc(&line, '}');
+	emit(sink, level, &line);
+}
+
+void log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(LOG_LVL_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void log_warning(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(LOG_LVL_WARNING, fmt, ap);
+	va_end(ap);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(LOG_LVL_INFO, fmt, ap);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(LOG_LVL_DEBUG, fmt, ap);
+	va_end(ap);
+}
+
+void log_record_begin(struct log_record *r, enum log_level level, const char *msg)
+{
+	r->level = level;
+	r->sink = sink_for(level);
+	sbuf_fixed(&r->line, r->buf, sizeof r->buf - LOG_TAIL);
+	if (r->sink == LOG_SINK_STDERR) {
+		json_head(&r->line, level);
+		sbuf_add_json(&r->line, msg, strlen(msg));
+	} else {
+		sbuf_add(&r->line, msg);
+	}
+}
+
+/* name="value" for syslog: as sbuf_add_safe() has it, with quotes escaped too. */
+static void add_quoted(struct sbuf *line, const char *p, size_t n)
+{
+	const char *quote;
+
+	sbuf_addc(line, '"');
+	while ((quote = memchr(p, '"', n)) != NULL) {
+		sbuf_add_safe(line, p, (size_t)(quote - p));
+		sbuf_add(line, "\\\"");
+		n -= (size_t)(quote - p) + 1;
+		p = quote + 1;
+	}
+	sbuf_add_safe(line, p, n);
+	sbuf_addc(line, '"');
+}
+
+/* A field that does not fit leaves no half of itself, and later ones are left out too. */
+static void close_field(struct sbuf *line, size_t start)
+{
+	if (line->cut) {
+		line->len = start;
+		line->p[start] = '\0';
+	}
+}
+
+void log_record_str(struct log_record *r, const char *name, const char *value, size_t n)
+{
+	size_t start = r->line.len;
+
+	if (r->sink == LOG_SINK_NONE || r->line.cut)
+		return;
+	if (r->sink == LOG_SINK_STDERR) {
+		sbuf_addf(&r->line, ",\"%s\":", name);
+		sbuf_add_json(&r->line, value, n);
+	} else {
+		sbuf_addf(&r->line, " %s=", name);
+		add_quoted(&r->line, value, n);
+	}
+	close_field(&r->line, start);
+}
+
+void log_record_num(struct log_record *r, const char *name, long long value)
+{
+	size_t start = r->line.len;
+
+	if (r->sink == LOG_SINK_NONE || r->line.cut)
+		return;
+	sbuf_addf(&r->line, r->sink == LOG_SINK_STDERR ? ",\"%s\":%lld" : " %s=%lld", name, value);
+	close_field(&r->line, start);
+}
+
+void log_record_end(struct log_record *r)
+{
+	struct sbuf *line = &r->line;
+
+	line->limit = line->room = sizeof r->buf - 1;
+	if (line->cut) {
+		line->cut = false;
+		sbuf_add(line, r->sink == LOG_SINK_STDERR ? ",\"cut\":true" : " cut=1");
+	}
+	if (r->sink == LOG_SINK_STDERR)
+		sbuf_addc(line, '}');
+	emit(r->sink, r->level, line);
+}
