@@ -56,6 +56,8 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	FACT(RATE, rate, TEXT, RCPT, RECIPIENT, NULL, "The names of the rates that are used up.")                      \
 	FACT(GREYLIST, greylist, WORD, RCPT, RECIPIENT, "defer|pass|known",                                            \
 	     "defer: the triplet has not waited its time; pass: it has; known: it had passed before.")                 \
+	FACT(GREYLIST_WAIT, greylist_wait, NUMBER, RCPT, RECIPIENT, NULL,                                              \
+	     "The seconds until the triplet may pass; absent when greylisting does not defer.")                        \
 	FACT(RECIPIENTS, recipients, NUMBER, DATA, MESSAGE, NULL, "How many recipients were accepted.")                \
 	FACT(HEADER, header, TEXT, HEADERS, MESSAGE, NULL,                                                             \
 	     "The header fields of one name: { header = \"Name\"; ... }.")                                             \
