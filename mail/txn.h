@@ -24,7 +24,8 @@ struct txn_header {
 	const char *name;
 	const char *value; /* with its leading space (SMFIP_HDR_LEADSPC), folded lines parted by LF */
 	size_t value_n;
-	unsigned nth; /* 1-based among the fields of this name (case-blind) */
+	unsigned nth;             /* 1-based among the fields of this name (case-blind) */
+	struct txn_header *older; /* txn.c's own: the field before in the same bucket of names */
 };
 
 struct rcpt {
@@ -59,12 +60,14 @@ struct txn {
 	struct rcpt *rcpts_last;
 	unsigned n_rcpts;                          /* accepted ones */
 	struct txn_header *headers, *headers_last; /* those that somebody needs */
+	struct txn_header **header_names;          /* txn.c's own: the newest field of each bucket of names */
 	enum stage stage;                          /* reached */
 };
 
 /* NULL when out of memory.  The arenas are their owners' (engine/). */
 struct conn *conn_new(struct arena *a);
 struct txn *txn_new(struct arena *a, struct conn *c);
+/* Appends a recipient; `accepted` and n_rcpts are the caller's to set when the answer to RCPT is known. */
 struct rcpt *txn_add_rcpt(struct txn *t, const char *arg);
 /* Copies a field; counts nth over the fields kept of that name, so a name must be kept from the first on. */
 struct txn_header *txn_add_header(struct txn *t, const char *name, const char *value, size_t n);
