@@ -17,18 +17,24 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; SANITIZER='$(SANITIZER)'; export SANITIZER; \
 	. '$(abs_top_srcdir)/t/lib/env';
 
-EXTRA_DIST += t/lib/env t/lib/lsan.supp t/lib/tsan.supp
+EXTRA_DIST += t/lib/env t/lib/lsan.supp t/lib/tsan.supp t/lib/cppcheck.supp t/lib/tap.py
+
+# For t/run: what `make check` builds, and which logs it leaves.
+check-programs: $(check_LIBRARIES) $(check_PROGRAMS)
+print-test-logs:
+	@echo $(TEST_LOGS)
+.PHONY: check-programs print-test-logs
 
 # ---- What is true of the tree as a whole ----
 
-TREE_TESTS = t/layers
+TREE_TESTS = t/layers t/exports
 TESTS += $(TREE_TESTS)
-EXTRA_DIST += $(TREE_TESTS) t/run t/lint
+EXTRA_DIST += $(TREE_TESTS) t/run t/lint .ci/run
 
 # ---- make lint, make bench ----
 
 lint:
-	top_srcdir='$(top_srcdir)' CPPFLAGS='$(AM_CPPFLAGS) $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
+	top_srcdir='$(top_srcdir)' CPPFLAGS='-I. -D_GNU_SOURCE $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
 		CFLAGS='-std=c11 -O2 $(WARNING_CFLAGS)' $(SHELL) $(top_srcdir)/t/lint
 LINT_CPPFLAGS = $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(PSL_CFLAGS) $(CONFIG_CFLAGS) $(GMIME_CFLAGS) \
 	$(PCRE2_CFLAGS) $(MILTER_CFLAGS)
