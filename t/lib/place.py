@@ -1,0 +1,175 @@
+"""A place of its own for each test: a temporary directory, a loopback address, and the processes that it started.
+
+Tests run in parallel, so nothing may clash.  The address is made from the process's number, which no other process has
+at the same time: all of 127.0.0.0/8 is this machine, so ports need not be searched for.  Every process started is ended
+by its number: at the end of the `with` block, when the test dies, and, by the kernel, when it is killed.
+"""
+
+import atexit
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE = 30.0  # seconds until a wait is given up: generous, for loaded machines and sanitizers
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Failure(Exception):
+    """The surroundings of a test do not work."""
+
+
+def until(what, condition, patience=PATIENCE):
+    """Waits until condition() answers something true; answers that."""
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure("waited %d s in vain: %s" % (patience, what))
+        time.sleep(0.02)
+
+
+def run(words, input=None, check=True, env=None):
+    """Runs a command to its end; answers its CompletedProcess, with stdout and stderr as text."""
+    done = subprocess.run([str(w) for w in words], input=input, capture_output=True, text=True,
+                          env=env, timeout=4 * PATIENCE)
+    if check and done.returncode:
+        raise Failure("%s: exit %d: %s%s" % (words[0], done.returncode, done.stdout, done.stderr))
+    return done
+
+
+_CLONE_NEWNET = 0x40000000
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+
+
+def private_network():
+    """Moves this process into a network of its own, which has only a loopback: there every port is free."""
+    if _libc.unshare(_CLONE_NEWNET):
+        raise Failure("no network of its own: " + os.strerror(ctypes.get_errno()))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
+def _die_with_parent(sig):
+    """For the child, between fork and exec: it is to be ended when its parent dies, however that happens."""
+    parent = os.getpid()
+
+    def prepare():
+        _libc.prctl(_PR_SET_PDEATHSIG, sig, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+    return prepare
+
+
+class Process:
+    """A server in the foreground, its output in a file."""
+
+    def __init__(self, name, words, output, env=None, death=signal.SIGKILL, session=False):
+        self.name = name
+        self.output = output
+        with open(output, "ab") as out:
+            self.child = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                          env=env, cwd="/", start_new_session=session,
+                                          preexec_fn=_die_with_parent(death))
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def kill(self, sig):
+        self.child.send_signal(sig)
+
+    def ready(self, condition, patience=PATIENCE):
+        """Waits for the condition; a process that ends meanwhile is an error, shown with its output."""
+        def or_dead():
+            if not self.alive():
+                raise Failure("%s ended with %d at start:\n%s" % (self.name, self.child.returncode, self.text()[-4000:]))
+            return condition()
+        until("%s to be ready" % self.name, or_dead, patience)
+
+    def wait(self, patience=PATIENCE):
+        """Its exit status; None when it does not end."""
+        try:
+            return self.child.wait(patience)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, sig=signal.SIGTERM, patience=PATIENCE):
+        """Asks it to end, insists after a while; answers its exit status (negative: a signal)."""
+        if self.alive():
+            self.kill(signal.SIGCONT)
+            self.kill(sig)
+            if self.wait(patience) is None:
+                self.kill(signal.SIGKILL)
+                self.wait()
+        return self.child.returncode
+
+    def text(self):
+        with open(self.output, errors="replace") as f:
+            return f.read()
+
+
+class Place:
+    """The directory `dir`, the address `ip`, and what was started, to be ended in reverse order."""
+
+    def __init__(self):
+        pid = os.getpid()
+        self.ip = "127.%d.%d.%d" % (64 + (pid >> 16 & 63), pid >> 8 & 255, pid & 255)
+        # Not below TMPDIR of some user: postfix and nobody have to reach it.
+        self.dir = tempfile.mkdtemp(prefix="millgate-test-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self._closers = []
+        self._owner = pid
+        atexit.register(self.close)
+        for sig in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, lambda number, frame: sys.exit(128 + number))
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, text, mode=0o644):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        os.chmod(path, mode)
+        return path
+
+    def on_close(self, closer):
+        self._closers.append(closer)
+
+    def close(self):
+        if os.getpid() != self._owner:  # a forked child has nothing to tidy up
+            return
+        while self._closers:
+            closer = self._closers.pop()
+            try:
+                closer()
+            except Exception as error:  # the others are still to be ended
+                print("# while tidying up:", error, flush=True)
+        if os.environ.get("MILLGATE_KEEP"):
+            print("# kept:", self.dir, flush=True)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        atexit.unregister(self.close)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,58 @@
+"""Everything a test of the whole needs: Redis, DNS, millgated and Postfix, each private, wired together.
+
+	with World('greylist: { enabled = true; delay = "1s"; };') as w:
+	    eq(w.send(ip="198.51.100.3").status, "451 4.7.1", "greylisted")
+	    w.end()
+"""
+
+from dns import Dns
+from gate import Gate
+from message import message
+from place import Place
+from postfix import Postfix
+from redis_server import Redis
+from sink import Sink
+
+# An ordinary client, of which nothing is known.
+CLIENT = "198.51.100.3"
+
+
+class World(Place):
+    """text, sections: millgate's configuration (Gate); settings: main.cf; refused: addresses unknown to the sink."""
+
+    def __init__(self, text="", zone="", settings="", stock=False, refused=(), **sections):
+        super().__init__()
+        self.sink = Sink(self, refused=refused)
+        self.redis = Redis(self).start()
+        self.dns = Dns(self, zone).start()
+        milters = "\n".join([
+            "smtpd_milters = unix:millgate/milter.sock",
+            "" if stock else "non_smtpd_milters = $smtpd_milters",
+            "milter_default_action = tempfail"])
+        self.postfix = Postfix(self, milters + "\n" + settings, sink=self.sink, stock=stock)
+        self.gate = Gate(self, self.postfix, self.redis, self.dns, text, **sections)
+        self.gate.start()
+        self.postfix.start()
+
+    def send(self, text=None, ip=CLIENT, **options):
+        """One message from a client of its own; answers its Outcome."""
+        return self.postfix.send(message() if text is None else text, ip=ip, **options)
+
+    def connect(self, ip=CLIENT, **client):
+        return self.postfix.connect(ip, **client)
+
+    def inbox(self, user):
+        return self.postfix.inbox(user)
+
+    def configure(self, text="", **sections):
+        """Another configuration, from a fresh start."""
+        self.gate.check_end()
+        self.gate.configure(text, **sections)
+        self.gate.start()
+
+    def end(self):
+        """The check that every test ends with; then the plan."""
+        import tap
+        self.gate.check_end()
+        self.close()
+        tap.done()
