@@ -53,6 +53,9 @@ struct net *engine_net(struct engine *e);
 /* `millgate rules`. */
 void engine_print_rules(struct engine *e, bool json, struct sbuf *out);
 
+/* What control/ answers to "status": a JSON object of counters. */
+void engine_print_status(struct engine *e, struct sbuf *out);
+
 /* ---- A session ---- */
 
 /* What the MTA must send; worked out from what the loaded rules read. */

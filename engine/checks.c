@@ -1,0 +1,15 @@
+#include "engine/checks.h"
+
+#include <stddef.h>
+
+#include "checks/dnsbl.h"
+#include "checks/fcrdns.h"
+#include "checks/limits.h"
+#include "checks/lists.h"
+#include "checks/rates.h"
+#include "greylist/greylist.h"
+
+const struct check *const engine_checks[] = {
+	&limits_check, &deny_clients_check, &deny_senders_check, &fcrdns_check,
+	&dnsbl_check,  &rates_check,        &greylist_check,     NULL,
+};

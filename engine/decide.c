@@ -1,0 +1,104 @@
+/*
+ * Answers before the end of the message: given as soon as no undecided rule could still change them.
+ */
+#include <string.h>
+
+#include "engine/session.h"
+
+static bool refuses(enum verdict_kind k)
+{
+	return k == VERDICT_REJECT || k == VERDICT_DEFER;
+}
+
+/* A 5xx to our own relay would be backscatter, and a session without SMTP has nobody to refuse to: these become marks
+ * or redirections at END. */
+static bool may_refuse(const struct engine_session *s, enum verdict_kind k)
+{
+	return s->smtp && !(s->relay && k == VERDICT_REJECT);
+}
+
+static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rcpt, struct rules_outcome *out)
+{
+	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage };
+	struct rules_source src = { facts_get, &view };
+
+	if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), out) != 0) {
+		out->kind = VERDICT_DEFER;
+		out->unavailable = true;
+		out->why = "the rules could not be evaluated";
+	}
+}
+
+static void take(struct decision *d, const struct rules_outcome *out)
+{
+	memset(d, 0, sizeof *d);
+	d->kind = out->kind;
+	d->rule = out->rule;
+	d->action = out->action;
+	d->unavailable = out->unavailable;
+	d->why = out->why;
+}
+
+void decide_session(struct engine_session *s, enum stage stage, struct decision *d)
+{
+	struct rules_outcome out;
+
+	memset(d, 0, sizeof *d);
+	evaluate(s, stage, NULL, &out);
+	if (!refuses(out.kind) || !may_refuse(s, out.kind))
+		return;
+	take(d, &out);
+	reply_make(s, NULL, d);
+}
+
+/* Recipients that different rules may refuse at END must not share a transaction. */
+static bool must_split(struct engine_session *s, const struct rules_outcome *out)
+{
+	return s->snap->set.mixed_recipients == MIXED_SPLIT && s->smtp && s->any_accepted && out->pending != s->split;
+}
+
+void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note)
+{
+	struct decision *d = &note->decision;
+
+	evaluate(s, stage, note->rcpt, &note->outcome);
+	take(d, &note->outcome);
+	if (!refuses(d->kind) || !may_refuse(s, d->kind)) {
+		d->kind = VERDICT_NONE;
+		if (stage == STAGE_RCPT && must_split(s, &note->outcome))
+			reply_plain(s, d, VERDICT_DEFER, 452, "4.5.3",
+				    "this recipient needs a transaction of its own, send again");
+		return;
+	}
+	reply_make(s, note->rcpt, d);
+}
+
+void decide_message(struct engine_session *s, enum stage stage, struct decision *d)
+{
+	const struct decision *refusal = NULL;
+
+	memset(d, 0, sizeof *d);
+	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		if (!n->rcpt->accepted)
+			continue;
+		decide_rcpt(s, stage, n);
+		if (n->decision.kind == VERDICT_NONE)
+			return; /* it may still be accepted; END decides what the others get */
+		if (refusal == NULL || n->decision.kind == VERDICT_DEFER)
+			refusal = refusal == NULL || refusal->kind == VERDICT_REJECT ? &n->decision : refusal;
+	}
+	if (refusal != NULL)
+		*d = *refusal;
+}
+
+void decide_end(struct engine_session *s)
+{
+	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		if (!n->rcpt->accepted)
+			continue;
+		evaluate(s, STAGE_END, n->rcpt, &n->outcome);
+		take(&n->decision, &n->outcome);
+		if (n->decision.kind == VERDICT_NONE)
+			n->decision.kind = VERDICT_ACCEPT;
+	}
+}

@@ -1,0 +1,290 @@
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/loop.h"
+#include "engine/session.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+enum { DRAIN_TRIES = 50, DRAIN_PAUSE_MS = 20 };
+
+struct engine {
+	/* immutable after engine_load() */
+	char *path;
+	struct connections *connections;
+	int64_t started_ms;
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* signalled when the last open transaction ends */
+	struct snapshot *current;
+	struct loop *base; /* serves the control socket for as long as the engine lives */
+	struct engine_session *open;
+	unsigned n_open;
+	bool draining;
+	/* one reload at a time */
+	pthread_mutex_t reload_lock;
+	/* atomic */
+	atomic_ullong verdicts[VERDICT_QUARANTINE + 1];
+	atomic_ullong reloads;
+};
+
+/* ---- Life ---- */
+
+static int init_locks(struct engine *e)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	if (pthread_mutex_init(&e->lock, NULL) != 0 || pthread_mutex_init(&e->reload_lock, NULL) != 0 ||
+	    pthread_condattr_init(&attr) != 0)
+		return -1;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	rc = pthread_cond_init(&e->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	return rc == 0 ? 0 : -1;
+}
+
+struct engine *engine_load(const char *path, struct error_list *errors)
+{
+	struct engine *e = calloc(1, sizeof *e);
+
+	if (e == NULL || init_locks(e) != 0 || (e->path = strdup(path)) == NULL ||
+	    (e->connections = connections_new()) == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		if (e != NULL)
+			free(e->path);
+		free(e);
+		return NULL;
+	}
+	e->started_ms = clock_mono_ms();
+	e->current = snapshot_load(path, errors);
+	if (e->current == NULL)
+		engine_free(&e);
+	return e;
+}
+
+int engine_start(struct engine *e, struct error_list *errors)
+{
+	e->base = loop_start(&e->current->set, errors);
+	if (e->base == NULL)
+		return -1;
+	e->current->loop = loop_ref(e->base);
+	return 0;
+}
+
+void engine_free(struct engine **ep)
+{
+	struct engine *e = *ep;
+
+	*ep = NULL;
+	if (e == NULL)
+		return;
+	snapshot_unref(&e->current);
+	loop_unref(&e->base);
+	connections_free(&e->connections);
+	pthread_cond_destroy(&e->idle);
+	pthread_mutex_destroy(&e->lock);
+	pthread_mutex_destroy(&e->reload_lock);
+	free(e->path);
+	free(e);
+}
+
+/* ---- Reload ---- */
+
+/* A change of these needs a restart: the sockets are bound and the user is changed once. */
+static void warn_of_fixed(const struct engine_settings *was, const struct engine_settings *is,
+			  struct error_list *errors)
+{
+	if (strcmp(was->milter.listen, is->milter.listen) != 0)
+		error_warn(errors, is->milter.where.file, is->milter.where.line,
+			   "milter.listen has changed: restart millgated to listen there");
+	if (strcmp(was->control.listen, is->control.listen) != 0)
+		error_warn(errors, is->control.where.file, is->control.where.line,
+			   "control.listen has changed: restart millgated to listen there");
+	if (strcmp(was->user, is->user) != 0 || strcmp(was->group, is->group) != 0)
+		error_warn(errors, is->where.file, is->where.line, "user or group has changed: restart millgated");
+}
+
+static int reload(struct engine *e, struct error_list *errors)
+{
+	struct snapshot *fresh = snapshot_load(e->path, errors), *old;
+
+	if (fresh == NULL)
+		return -1;
+	if (e->current->loop != NULL && loop_fits(e->current->loop, &fresh->set))
+		fresh->loop = loop_ref(e->current->loop);
+	else
+		fresh->loop = loop_start(&fresh->set, errors);
+	if (fresh->loop == NULL) {
+		snapshot_unref(&fresh);
+		return -1;
+	}
+	warn_of_fixed(&e->current->set, &fresh->set, errors);
+	pthread_mutex_lock(&e->lock);
+	old = e->current;
+	e->current = fresh;
+	pthread_mutex_unlock(&e->lock);
+	log_set_level((enum log_level)fresh->set.log.level);
+	snapshot_unref(&old);
+	atomic_fetch_add(&e->reloads, 1);
+	return 0;
+}
+
+int engine_reload(struct engine *e, struct error_list *errors)
+{
+	int rc;
+
+	pthread_mutex_lock(&e->reload_lock);
+	rc = reload(e, errors);
+	pthread_mutex_unlock(&e->reload_lock);
+	return rc;
+}
+
+/* ---- Open transactions, and draining ---- */
+
+bool engine_txn_begin(struct engine_session *s)
+{
+	struct engine *e = s->engine;
+	bool draining;
+
+	pthread_mutex_lock(&e->lock);
+	draining = e->draining;
+	if (!draining) {
+		s->prev = NULL;
+		s->next = e->open;
+		if (e->open != NULL)
+			e->open->prev = s;
+		e->open = s;
+		e->n_open++;
+	}
+	pthread_mutex_unlock(&e->lock);
+	return !draining;
+}
+
+void engine_txn_end(struct engine_session *s)
+{
+	struct engine *e = s->engine;
+
+	pthread_mutex_lock(&e->lock);
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else
+		e->open = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	s->prev = s->next = NULL;
+	if (--e->n_open == 0)
+		pthread_cond_broadcast(&e->idle);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_drain_begin(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->draining = true;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void wait_idle(struct engine *e, int64_t timeout_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (e->n_open > 0)
+		if (pthread_cond_timedwait(&e->idle, &e->lock, &until) != 0)
+			return;
+}
+
+unsigned engine_drain_wait(struct engine *e, int64_t timeout_ms)
+{
+	unsigned left;
+
+	pthread_mutex_lock(&e->lock);
+	wait_idle(e, timeout_ms);
+	left = e->n_open;
+	for (int i = 0; i < DRAIN_TRIES && e->n_open > 0; i++) {
+		unsigned busy = 0;
+
+		for (struct engine_session *s = e->open; s != NULL; s = s->next)
+			busy += !session_give_back(s);
+		if (busy == 0)
+			break;
+		wait_idle(e, DRAIN_PAUSE_MS);
+	}
+	pthread_mutex_unlock(&e->lock);
+	return left;
+}
+
+/* ---- What others read ---- */
+
+const struct engine_settings *engine_settings(const struct engine *e)
+{
+	return &e->current->set;
+}
+
+struct net *engine_net(struct engine *e)
+{
+	return e->base != NULL ? loop_net(e->base) : NULL;
+}
+
+struct connections *engine_connections(struct engine *e)
+{
+	return e->connections;
+}
+
+struct snapshot *engine_snapshot(struct engine *e)
+{
+	struct snapshot *s;
+
+	pthread_mutex_lock(&e->lock);
+	s = snapshot_ref(e->current);
+	pthread_mutex_unlock(&e->lock);
+	return s;
+}
+
+void engine_print_rules(struct engine *e, bool json, struct sbuf *out)
+{
+	struct snapshot *s = engine_snapshot(e);
+
+	rules_print(s->rules, json, out);
+	snapshot_unref(&s);
+}
+
+void engine_count(struct engine *e, enum verdict_kind kind)
+{
+	atomic_fetch_add_explicit(&e->verdicts[kind], 1, memory_order_relaxed);
+}
+
+void engine_print_status(struct engine *e, struct sbuf *out)
+{
+	struct net_counters n;
+	unsigned open;
+
+	memset(&n, 0, sizeof n);
+	if (e->base != NULL)
+		net_counters(loop_net(e->base), &n);
+	pthread_mutex_lock(&e->lock);
+	open = e->n_open;
+	pthread_mutex_unlock(&e->lock);
+	sbuf_addf(out, "{\"uptime\":%lld,\"open\":%u,\"reloads\":%llu,\"verdicts\":{",
+		  (long long)(clock_mono_ms() - e->started_ms) / 1000, open, atomic_load(&e->reloads));
+	for (int k = 0; k <= VERDICT_QUARANTINE; k++)
+		sbuf_addf(out, "%s\"%s\":%llu", k > 0 ? "," : "", k == VERDICT_NONE ? "aborted" : verdict_name(k),
+			  atomic_load(&e->verdicts[k]));
+	sbuf_addf(out,
+		  "},\"redis\":{\"up\":%s,\"commands\":%llu,\"failures\":%llu,\"timeouts\":%llu,\"connects\":%llu},"
+		  "\"dns\":{\"questions\":%llu,\"failures\":%llu,\"timeouts\":%llu}}",
+		  n.redis_up ? "true" : "false", (unsigned long long)n.redis_commands,
+		  (unsigned long long)n.redis_failures, (unsigned long long)n.redis_timeouts,
+		  (unsigned long long)n.redis_connects, (unsigned long long)n.dns_questions,
+		  (unsigned long long)n.dns_failures, (unsigned long long)n.dns_timeouts);
+}

@@ -1,0 +1,412 @@
+/*
+ * Values for the rules: from the front end, the header fields, and the checks, which are started early, awaited when a
+ * rule needs them, and, where they write, asked only when nothing before can still decide.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "engine/session.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+
+static const struct fact_value unknown = { .state = FACT_UNKNOWN };
+static const struct fact_value absent = { .state = FACT_ABSENT };
+
+static struct fact_value *stored(const struct facts_view *v, enum fact_id id)
+{
+	struct engine_session *s = v->s;
+
+	switch (fact_table[id].scope) {
+	case SCOPE_SESSION:
+		return &s->conn->facts.v[id];
+	case SCOPE_MESSAGE:
+		return s->txn != NULL ? &s->txn->facts.v[id] : NULL;
+	case SCOPE_RECIPIENT:
+		return v->rcpt != NULL ? &v->rcpt->facts.v[id] : NULL;
+	}
+	return NULL;
+}
+
+/* ---- Header fields ---- */
+
+static void add_decoded(struct engine_session *s, const struct txn_header *h, struct fact_value *out)
+{
+	struct mime_text *texts;
+	unsigned n;
+
+	if (mime_decode(s->txn->arena, h->value, h->value_n, &s->snap->charsets, &texts, &n) != 0)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		fact_add_text(out, s->txn->arena, texts[i].p, texts[i].n);
+}
+
+static void decode_fields(struct engine_session *s, const char *name, struct fact_value *out)
+{
+	fact_set_absent(out);
+	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next)
+		if (ascii_equal(h->name, name))
+			add_decoded(s, h, out);
+}
+
+static void add_addresses(struct engine_session *s, const char *name, struct fact_value *out)
+{
+	const char **v;
+	unsigned n;
+
+	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
+		if (!ascii_equal(h->name, name) || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			fact_add_text(out, s->txn->arena, v[i], strlen(v[i]));
+	}
+}
+
+static void from_domains(struct engine_session *s, struct fact_value *out)
+{
+	const char **v;
+	unsigned n;
+
+	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
+		if (!ascii_equal(h->name, "From") || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
+			continue;
+		for (unsigned i = 0; i < n; i++) {
+			const char *domain = addr_domain(s->txn->arena, v[i]);
+
+			if (domain != NULL)
+				fact_add_text(out, s->txn->arena, domain, strlen(domain));
+		}
+	}
+}
+
+static void fill_from_headers(struct engine_session *s, enum fact_id id, struct fact_value *out)
+{
+	fact_set_absent(out);
+	switch (id) {
+	case FACT_SUBJECT:
+		decode_fields(s, "Subject", out);
+		break;
+	case FACT_FROM:
+		add_addresses(s, "From", out);
+		break;
+	case FACT_FROM_DOMAIN:
+		from_domains(s, out);
+		break;
+	case FACT_TO:
+		add_addresses(s, "To", out);
+		add_addresses(s, "Cc", out);
+		break;
+	default:
+		break;
+	}
+}
+
+static const struct fact_value *header_value(struct engine_session *s, unsigned slot)
+{
+	const char *const *names;
+	struct fact_value *f;
+
+	if (slot >= rules_headers(s->snap->rules, &names))
+		return &absent;
+	if (s->txn->header_facts == NULL) {
+		s->txn->header_facts = arena_calloc(s->txn->arena, rules_headers(s->snap->rules, &names), sizeof *f);
+		if (s->txn->header_facts == NULL)
+			return &absent; /* the arena has failed: the message is deferred */
+	}
+	f = &s->txn->header_facts[slot];
+	if (f->state == FACT_UNKNOWN)
+		decode_fields(s, names[slot], f);
+	return f;
+}
+
+/* ---- Time ---- */
+
+static void fill_time(struct fact_value *out, enum fact_id id)
+{
+	static const char *const days[] = {
+		"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
+	};
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) == NULL)
+		fact_set_absent(out);
+	else if (id == FACT_HOUR)
+		fact_set_num(out, tm.tm_hour);
+	else
+		fact_set_word(out, days[tm.tm_wday]);
+}
+
+/* ---- Checks ---- */
+
+static void make_call(struct engine_session *s, unsigned i, struct rcpt *rcpt, struct check_call *c)
+{
+	const struct snapshot_check *k = &s->snap->checks[i];
+	bool session = k->def->scope == SCOPE_SESSION;
+
+	if (s->wait == NULL && s->snap->loop != NULL)
+		s->wait = net_wait_new(session_net(s));
+	memset(c, 0, sizeof *c);
+	c->state = k->state;
+	c->conn = s->conn;
+	c->txn = s->txn;
+	c->rcpt = k->def->scope == SCOPE_RECIPIENT ? rcpt : NULL;
+	c->arena = session ? s->conn->arena : s->txn->arena;
+	c->txn_slot = s->txn != NULL ? &s->txn->slots[i] : NULL;
+	c->wait = s->wait;
+	c->deadline_ms = s->deadline_ms;
+	switch (k->def->scope) {
+	case SCOPE_SESSION:
+		c->facts = &s->conn->facts;
+		c->slot = &s->conn->slots[i];
+		break;
+	case SCOPE_MESSAGE:
+		c->facts = &s->txn->facts;
+		c->slot = &s->txn->slots[i];
+		break;
+	case SCOPE_RECIPIENT:
+		c->facts = &rcpt->facts;
+		c->slot = &rcpt->slots[i];
+		break;
+	}
+}
+
+static bool in_scope(const struct engine_session *s, const struct check *def, const struct rcpt *rcpt)
+{
+	return def->scope == SCOPE_SESSION || (def->scope == SCOPE_MESSAGE ? s->txn != NULL : rcpt != NULL);
+}
+
+/* Makes the inputs of a check known, as far as they can be at this stage.  False when one would have to be waited for. */
+static bool pull_inputs(struct facts_view *v, const struct check *def)
+{
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		struct fact_ref ref = { .id = (enum fact_id)f };
+
+		if (((def->inputs & ~def->provides) & FACT_BIT(f)) == 0 || fact_table[f].stage > v->stage)
+			continue;
+		if (facts_get(v, ref, false)->state == FACT_UNKNOWN && v->no_wait)
+			return false;
+	}
+	return true;
+}
+
+static unsigned *started(struct engine_session *s, const struct check *def)
+{
+	return def->scope == SCOPE_SESSION ? &s->started_conn : &s->started_txn;
+}
+
+static void start_check(struct engine_session *s, unsigned i)
+{
+	const struct check *def = s->snap->checks[i].def;
+	struct check_call c;
+
+	if (*started(s, def) & (1u << i))
+		return;
+	*started(s, def) |= 1u << i;
+	if (def->start == NULL)
+		return;
+	make_call(s, i, NULL, &c);
+	def->start(&c);
+}
+
+/* What a check left open is absent: it had its say. */
+static void close_facts(struct fact_set *facts, fact_mask provides)
+{
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		if ((provides & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
+			fact_set_absent(&facts->v[f]);
+}
+
+static void run_pure(struct facts_view *v, unsigned i)
+{
+	struct engine_session *s = v->s;
+	const struct check *def = s->snap->checks[i].def;
+	struct check_call c;
+	int64_t before;
+
+	if (v->no_wait && def->start != NULL)
+		return;
+	if (!pull_inputs(v, def))
+		return;
+	start_check(s, i);
+	make_call(s, i, v->rcpt, &c);
+	before = clock_mono_us();
+	def->finish(&c);
+	s->waited_us += clock_mono_us() - before;
+	close_facts(c.facts, def->provides);
+}
+
+static void run_effect(struct facts_view *v, unsigned i)
+{
+	struct engine_session *s = v->s;
+	const struct check *def = s->snap->checks[i].def;
+	struct check_call c;
+	struct ask *a;
+	int64_t before;
+
+	if (!pull_inputs(v, def))
+		return;
+	a = arena_alloc(s->txn->arena, sizeof *a);
+	if (a == NULL)
+		return; /* the arena has failed: the message is deferred */
+	make_call(s, i, v->rcpt, &c);
+	before = clock_mono_us();
+	def->ask(&c);
+	s->waited_us += clock_mono_us() - before;
+	close_facts(c.facts, def->provides);
+	a->check = i;
+	a->rcpt = c.rcpt;
+	a->next = s->asks;
+	s->asks = a;
+}
+
+/* A session or message whose mail no check may touch: sessions without SMTP are never asked of effects. */
+static bool may_ask(const struct facts_view *v, const struct check *def, bool settled)
+{
+	return settled && !v->no_ask && !v->no_wait && v->s->txn != NULL && v->s->smtp && v->stage >= def->stage;
+}
+
+static void provide(struct facts_view *v, enum fact_id id, struct fact_value *f, bool settled)
+{
+	int p = v->s->snap->provider[id];
+	const struct check *def;
+
+	if (id == FACT_HOUR || id == FACT_WEEKDAY) {
+		fill_time(f, id);
+		return;
+	}
+	if (p == SNAPSHOT_NO_CHECK) {
+		if (fact_table[id].stage == STAGE_HEADERS)
+			fill_from_headers(v->s, id, f);
+		return;
+	}
+	def = v->s->snap->checks[p].def;
+	if (v->s->snap->checks[p].state == NULL) {
+		fact_set_absent(f);
+		return;
+	}
+	if (!in_scope(v->s, def, v->rcpt) || v->stage < def->stage)
+		return;
+	if (def->kind == CHECK_PURE)
+		run_pure(v, (unsigned)p);
+	else if (!v->s->smtp)
+		fact_set_absent(f);
+	else if (may_ask(v, def, settled))
+		run_effect(v, (unsigned)p);
+}
+
+const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled)
+{
+	struct facts_view *v = view;
+	struct fact_value *f = stored(v, ref.id);
+
+	if (f == NULL)
+		return &unknown;
+	if (f->state == FACT_AT_LEAST || (f->state != FACT_UNKNOWN && ref.id != FACT_HEADER))
+		return f;
+	if (fact_table[ref.id].stage > v->stage)
+		return &unknown;
+	if (ref.id == FACT_HEADER)
+		return header_value(v->s, ref.slot);
+	provide(v, ref.id, f, settled);
+	return f;
+}
+
+/* A check is worth starting when a rule that is not switched off already, or another check, will read it. */
+static bool worth_starting(const struct snapshot_check *k, section_mask skipped)
+{
+	return k->wanted != 0 && (k->readers & ~skipped) != 0;
+}
+
+static bool inputs_known(struct engine_session *s, const struct check *def)
+{
+	struct facts_view v = { .s = s, .stage = def->stage, .no_wait = true, .no_ask = true };
+
+	return pull_inputs(&v, def);
+}
+
+void facts_start(struct engine_session *s, enum stage stage)
+{
+	struct facts_view view = { .s = s, .stage = stage, .no_wait = true, .no_ask = true };
+	struct rules_source src = { facts_get, &view };
+	struct rules_outcome out;
+	section_mask skipped = 0;
+	bool evaluated = false;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct snapshot_check *k = &s->snap->checks[i];
+
+		if (k->state == NULL || k->def->kind != CHECK_PURE || k->def->stage != stage || k->def->start == NULL ||
+		    k->def->scope == SCOPE_RECIPIENT || k->wanted == 0)
+			continue;
+		if (!evaluated) {
+			if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), &out) == 0)
+				skipped = out.skipped;
+			evaluated = true;
+		}
+		if (worth_starting(k, skipped) && inputs_known(s, k->def))
+			start_check(s, i);
+	}
+	if (s->wait != NULL)
+		net_flush(s->wait);
+}
+
+void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit)
+{
+	struct ask **p = &s->asks;
+	bool any = false;
+
+	while (*p != NULL) {
+		struct ask *a = *p;
+		const struct check *def = s->snap->checks[a->check].def;
+		struct check_call c;
+
+		if (rcpt != NULL && a->rcpt != rcpt) {
+			p = &a->next;
+			continue;
+		}
+		*p = a->next;
+		make_call(s, a->check, a->rcpt, &c);
+		if (commit && def->commit != NULL)
+			def->commit(&c);
+		else if (!commit && def->cancel != NULL)
+			def->cancel(&c);
+		any = true;
+	}
+	if (any && s->wait != NULL)
+		net_flush(s->wait);
+}
+
+void facts_drop_txn(struct engine_session *s)
+{
+	struct check_call c;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct check *def = s->snap->checks[i].def;
+
+		if (def->drop == NULL || def->scope == SCOPE_SESSION || s->snap->checks[i].state == NULL)
+			continue;
+		if (def->scope == SCOPE_MESSAGE) {
+			make_call(s, i, NULL, &c);
+			def->drop(&c);
+			continue;
+		}
+		for (struct rcpt *r = s->txn->rcpts; r != NULL; r = r->next) {
+			make_call(s, i, r, &c);
+			def->drop(&c);
+		}
+	}
+}
+
+void facts_drop_conn(struct engine_session *s)
+{
+	struct check_call c;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct check *def = s->snap->checks[i].def;
+
+		if (def->drop == NULL || def->scope != SCOPE_SESSION || s->snap->checks[i].state == NULL)
+			continue;
+		make_call(s, i, NULL, &c);
+		def->drop(&c);
+	}
+}

@@ -1,0 +1,298 @@
+/*
+ * The verdict at the end of the message: what each recipient got, made into the one answer that SMTP has, and the edits
+ * that carry out the rest.
+ */
+#include <string.h>
+
+#include "engine/session.h"
+#include "util/bytes.h"
+
+struct merge {
+	struct engine_session *s;
+	struct header_edits *headers;
+	struct edit **rcpt_tail;
+	struct edit *rcpt_edits;
+	bool *applied; /* by rule index: its edits are in already */
+	struct rules_hit *hits;
+	unsigned n_hits, room;
+	unsigned remaining, refused, held, rejected; /* recipients that are not deleted; of them */
+};
+
+/* What the session's nature makes of a verdict. */
+static bool must_soften(const struct engine_session *s, const struct decision *d)
+{
+	if (d->kind == VERDICT_REJECT)
+		return !s->smtp || s->relay;
+	return d->kind == VERDICT_DEFER && !s->smtp;
+}
+
+static bool restricted(const struct decision *d)
+{
+	return d->kind == VERDICT_REJECT || d->kind == VERDICT_DEFER || d->kind == VERDICT_QUARANTINE;
+}
+
+static struct edit *add_edit(struct merge *m, enum edit_kind kind, const char *value, bool quiet)
+{
+	struct edit *e = arena_alloc(m->s->txn->arena, sizeof *e);
+
+	if (e == NULL)
+		return NULL;
+	e->kind = kind;
+	e->value = value;
+	e->quiet = quiet;
+	*m->rcpt_tail = e;
+	m->rcpt_tail = &e->next;
+	return e;
+}
+
+static bool will_get(const struct merge *m, const char *address)
+{
+	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
+		if (e->kind == EDIT_ADD_RCPT && ascii_equal(e->value, address))
+			return true;
+	return false;
+}
+
+static void add_rcpt(struct merge *m, const char *address, bool quiet)
+{
+	if (!will_get(m, address))
+		(void)add_edit(m, EDIT_ADD_RCPT, address, quiet);
+}
+
+static void del_rcpt(struct merge *m, const struct rcpt *r)
+{
+	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
+		if (e->kind == EDIT_DEL_RCPT && e->value == r->arg)
+			return;
+	(void)add_edit(m, EDIT_DEL_RCPT, r->arg, false);
+}
+
+/* ---- One recipient ---- */
+
+/* Why a recipient's mail is not as it should be, for a header: no rule's name, it is for the log. */
+static const char *reason(struct engine_session *s, struct rcpt *r, const struct decision *d)
+{
+	const char *text = d->action != NULL && d->action->text != NULL ? reply_expand(s, r, d->action->text) : NULL;
+
+	if (d->unavailable)
+		text = "a check was unavailable";
+	return arena_printf(s->txn->arena, "%s%s%s", verdict_name(d->kind), text != NULL && text[0] != '\0' ? "; " : "",
+			    text != NULL ? text : "");
+}
+
+static void redirect(struct merge *m, struct rcpt *r, const struct decision *d)
+{
+	const char *why = reason(m->s, r, d);
+
+	del_rcpt(m, r);
+	add_rcpt(m, m->s->snap->set.quarantine_address, false);
+	headers_add(m->headers, "X-Millgate-Redirected", arena_printf(m->s->txn->arena, "%s; %s", r->address, why));
+}
+
+static void apply_action(struct merge *m, struct rcpt *r, const struct rule *rule, const struct rule_action *a)
+{
+	struct engine_session *s = m->s;
+	bool first = !m->applied[rule->index];
+
+	switch (a->kind) {
+	case ACTION_MOVE:
+		del_rcpt(m, r);
+		add_rcpt(m, reply_expand(s, r, a->value), false);
+		break;
+	case ACTION_COPY:
+		add_rcpt(m, reply_expand(s, r, a->value), true);
+		break;
+	case ACTION_ADD_HEADER:
+	case ACTION_SET_HEADER:
+	case ACTION_REMOVE_HEADER:
+	case ACTION_TAG_SUBJECT:
+	case ACTION_MARK:
+		if (first)
+			headers_apply(m->headers, a, a->value != NULL ? reply_expand(s, r, a->value) : NULL);
+		break;
+	default:
+		break;
+	}
+}
+
+static void note_hit(struct merge *m, const struct rules_hit *hit)
+{
+	for (unsigned i = 0; i < m->n_hits; i++)
+		if (m->hits[i].rule == hit->rule)
+			return;
+	if (m->n_hits < m->room)
+		m->hits[m->n_hits++] = *hit;
+}
+
+static void apply_hits(struct merge *m, struct rcpt_note *n)
+{
+	for (unsigned i = 0; i < n->outcome.n_hits; i++) {
+		const struct rules_hit *hit = &n->outcome.hits[i];
+
+		if (hit->switched_off)
+			continue;
+		note_hit(m, hit);
+		if (hit->shadow)
+			continue;
+		for (const struct rule_action *a = hit->rule->actions; a != NULL; a = a->next)
+			apply_action(m, n->rcpt, hit->rule, a);
+		m->applied[hit->rule->index] = true;
+	}
+}
+
+/* ---- All of them ---- */
+
+static void count(struct merge *m)
+{
+	for (struct rcpt_note *n = m->s->notes; n != NULL; n = n->next) {
+		if (!n->rcpt->accepted || n->decision.kind == VERDICT_DISCARD)
+			continue;
+		m->remaining++;
+		if (must_soften(m->s, &n->decision))
+			continue;
+		m->refused += n->decision.kind == VERDICT_REJECT || n->decision.kind == VERDICT_DEFER;
+		m->rejected += n->decision.kind == VERDICT_REJECT;
+		m->held += n->decision.kind == VERDICT_QUARANTINE;
+	}
+}
+
+static const struct rcpt_note *first_with(const struct engine_session *s, enum verdict_kind k)
+{
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
+		if (n->rcpt->accepted && n->decision.kind == k)
+			return n;
+	return NULL;
+}
+
+/* Every remaining recipient is refused: with a reject only when all are rejected, since a deferred one comes again. */
+static void refuse_all(struct merge *m)
+{
+	struct engine_session *s = m->s;
+	enum verdict_kind kind = m->rejected == m->remaining ? VERDICT_REJECT : VERDICT_DEFER;
+	const struct rcpt_note *n = first_with(s, kind);
+
+	s->final = n->decision;
+	reply_make(s, n->rcpt, &s->final);
+	s->verdict.kind = kind;
+	s->verdict.reply = s->final.reply;
+}
+
+/* What fits some only is softened; then everything else is carried out. */
+static void deliver(struct merge *m, bool hold)
+{
+	struct engine_session *s = m->s;
+	unsigned left = 0;
+
+	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		if (!n->rcpt->accepted)
+			continue;
+		if (restricted(&n->decision) && !hold && s->snap->set.mixed_recipients == MIXED_REDIRECT) {
+			redirect(m, n->rcpt, &n->decision);
+			continue; /* its mail does not reach it: no copy, no move */
+		}
+		apply_hits(m, n);
+		if (n->decision.kind == VERDICT_DISCARD)
+			del_rcpt(m, n->rcpt);
+		else if (restricted(&n->decision) && !hold)
+			headers_mark(m->headers, reason(s, n->rcpt, &n->decision));
+	}
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
+		left += n->rcpt->accepted;
+	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next) {
+		left -= e->kind == EDIT_DEL_RCPT;
+		left += e->kind == EDIT_ADD_RCPT;
+	}
+	if (left == 0) {
+		s->verdict.kind = s->final.kind = VERDICT_DISCARD;
+		return;
+	}
+	s->verdict.kind = s->final.kind = hold ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
+}
+
+static void emit(struct merge *m)
+{
+	struct engine_session *s = m->s;
+	struct edit **tail = &s->verdict.edits;
+
+	headers_clean(m->headers);
+	headers_emit(m->headers, &tail);
+	*tail = m->rcpt_edits;
+}
+
+static void hold(struct merge *m)
+{
+	struct engine_session *s = m->s;
+	const struct rcpt_note *n = first_with(s, VERDICT_QUARANTINE);
+	char buf[256];
+	struct sbuf b;
+
+	deliver(m, true);
+	if (s->verdict.kind != VERDICT_QUARANTINE)
+		return;
+	s->final = n->decision;
+	sbuf_fixed(&b, buf, sizeof buf);
+	if (n->decision.action != NULL && n->decision.action->text != NULL) {
+		const char *text = reply_expand(s, n->rcpt, n->decision.action->text);
+
+		sbuf_add_reply(&b, text, strlen(text));
+	} else {
+		sbuf_add(&b, "held by local policy");
+	}
+	sbuf_addf(&b, " [id %s]", s->txn->id);
+	s->verdict.reason = arena_strdup(s->txn->arena, buf);
+}
+
+static bool prepare(struct merge *m, struct engine_session *s)
+{
+	size_t n = rules_count(s->snap->rules);
+
+	memset(m, 0, sizeof *m);
+	m->s = s;
+	m->rcpt_tail = &m->rcpt_edits;
+	m->room = (unsigned)n;
+	m->applied = arena_calloc(s->txn->arena, n + 1, sizeof *m->applied);
+	m->hits = arena_calloc(s->txn->arena, n + 1, sizeof *m->hits);
+	m->headers = headers_new(s);
+	return m->applied != NULL && m->hits != NULL && m->headers != NULL;
+}
+
+/* Hits of a refused message are for the log only. */
+static void collect_hits(struct merge *m)
+{
+	for (struct rcpt_note *n = m->s->notes; n != NULL; n = n->next)
+		for (unsigned i = 0; i < n->outcome.n_hits; i++)
+			if (!n->outcome.hits[i].switched_off)
+				note_hit(m, &n->outcome.hits[i]);
+}
+
+void merge_verdict(struct engine_session *s)
+{
+	struct merge m;
+
+	memset(&s->verdict, 0, sizeof s->verdict);
+	if (prepare(&m, s)) {
+		count(&m);
+		if (m.remaining > 0 && m.refused == m.remaining) {
+			refuse_all(&m);
+		} else if (m.held > 0 && m.held + m.refused == m.remaining) {
+			/* All are restricted, some by holding: the message is held, nothing reaches anybody, nothing is lost. */
+			hold(&m);
+			emit(&m);
+		} else {
+			deliver(&m, false);
+			emit(&m);
+		}
+		collect_hits(&m);
+		s->hits = m.hits;
+		s->n_hits = m.n_hits;
+	}
+	if (arena_failed(s->txn->arena)) {
+		memset(&s->final, 0, sizeof s->final);
+		s->verdict.edits = NULL;
+		s->final.kind = s->verdict.kind = VERDICT_DEFER;
+		s->final.why = "out of memory";
+		s->final.reply =
+			(struct reply){ .code = 451, .enhanced = "4.3.0", .text = "out of memory, try again later" };
+		s->verdict.reply = s->final.reply;
+	}
+}

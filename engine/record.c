@@ -1,0 +1,333 @@
+/*
+ * What happened, written down: one structured log line and one journal entry (a Redis stream) for each transaction.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/session.h"
+#include "net/redis.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+enum {
+	LIST_MAX = 2048,     /* of recipients or rules, in the log line */
+	JOURNAL_MAX = 16384, /* of one field of an entry */
+	FACT_MAX = 200,      /* of one fact's value */
+	WORDS_MAX = 48       /* of one XADD */
+};
+
+/* ---- Texts ---- */
+
+static const char *client_text(const struct engine_session *s, char buf[IP_TEXT_SIZE])
+{
+	return s->conn->ip.family == IP_NONE ? "local" : ip_format(&s->conn->ip, buf);
+}
+
+static const char *first_text(const struct fact_value *f)
+{
+	return f->state == FACT_KNOWN && f->n > 0 ? f->text[0].raw : "";
+}
+
+static const char *final_name(const struct engine_session *s)
+{
+	return s->final.kind == VERDICT_NONE ? "aborted" : verdict_name(s->final.kind);
+}
+
+static void add_reply(struct sbuf *b, const struct decision *d)
+{
+	if (d->reply.code == 0)
+		return;
+	sbuf_addf(b, "%d", d->reply.code);
+	if (d->reply.enhanced[0] != '\0')
+		sbuf_addf(b, " %s", d->reply.enhanced);
+	if (d->reply.text != NULL)
+		sbuf_addf(b, " %s", d->reply.text);
+}
+
+static void add_name(struct sbuf *b, const char *name)
+{
+	if (b->len > 0)
+		sbuf_add(b, ", ");
+	sbuf_add(b, name);
+}
+
+/* Every rule that had a say: those that fired at END, and those that refused recipients before. */
+static void add_rules(const struct engine_session *s, bool shadow, struct sbuf *b)
+{
+	const struct rule *last = NULL;
+
+	for (unsigned i = 0; i < s->n_hits; i++)
+		if (s->hits[i].shadow == shadow)
+			add_name(b, s->hits[i].rule->name);
+	if (s->n_hits > 0)
+		return;
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		for (unsigned i = 0; i < n->outcome.n_hits; i++) {
+			const struct rules_hit *h = &n->outcome.hits[i];
+
+			if (h->shadow != shadow || h->switched_off || h->rule == last)
+				continue;
+			add_name(b, h->rule->name);
+			last = h->rule;
+		}
+	}
+	if (s->notes == NULL && !shadow && s->final.rule != NULL)
+		add_name(b, s->final.rule->name);
+}
+
+/* ---- The log line ---- */
+
+static void add_rcpts(const struct engine_session *s, struct sbuf *b)
+{
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		add_name(b, n->rcpt->address);
+		if (!n->rcpt->accepted)
+			sbuf_addf(b, " (%s %d)", verdict_name(n->decision.kind), n->decision.reply.code);
+	}
+}
+
+static void log_field(struct log_record *r, const char *name, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		log_record_str(r, name, value, strlen(value));
+}
+
+static void log_list(struct log_record *r, const char *name, const struct engine_session *s,
+		     void (*add)(const struct engine_session *, struct sbuf *))
+{
+	char buf[LIST_MAX];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	add(s, &b);
+	log_field(r, name, buf);
+}
+
+static void add_fired(const struct engine_session *s, struct sbuf *b)
+{
+	add_rules(s, false, b);
+}
+
+static void add_shadow(const struct engine_session *s, struct sbuf *b)
+{
+	add_rules(s, true, b);
+}
+
+static void add_final_reply(const struct engine_session *s, struct sbuf *b)
+{
+	add_reply(b, &s->final);
+}
+
+static void log_transaction(struct engine_session *s, long long took_ms)
+{
+	struct log_record r;
+	char ip[IP_TEXT_SIZE];
+
+	log_record_begin(&r, LOG_LVL_INFO, "mail");
+	log_field(&r, "id", s->txn->id);
+	log_field(&r, "queue_id", s->txn->queue_id);
+	log_field(&r, "client", client_text(s, ip));
+	log_field(&r, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
+	log_field(&r, "helo", s->conn->helo);
+	log_field(&r, "user", first_text(&s->txn->facts.v[FACT_AUTH_USER]));
+	log_field(&r, "direction", first_text(&s->txn->facts.v[FACT_DIRECTION]));
+	log_record_str(&r, "from", s->txn->sender, s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
+	log_list(&r, "to", s, add_rcpts);
+	if (s->txn->size > 0)
+		log_record_num(&r, "size", s->txn->size);
+	log_field(&r, "verdict", final_name(s));
+	log_list(&r, "reply", s, add_final_reply);
+	log_field(&r, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
+	log_list(&r, "fired", s, add_fired);
+	log_list(&r, "shadow", s, add_shadow);
+	log_field(&r, "why", s->final.why);
+	if (s->refused_by_mta > 0)
+		log_record_num(&r, "refused_by_mta", s->refused_by_mta);
+	log_record_num(&r, "ms", took_ms);
+	log_record_num(&r, "waited_us", s->waited_us);
+	log_record_end(&r);
+}
+
+/* ---- The journal ---- */
+
+struct entry {
+	struct arena *arena;
+	struct redis_word words[WORDS_MAX];
+	size_t n;
+};
+
+static void entry_word(struct entry *e, const char *p, size_t n)
+{
+	if (e->n < WORDS_MAX) {
+		e->words[e->n].p = p;
+		e->words[e->n++].n = n;
+	}
+}
+
+static void entry_str(struct entry *e, const char *name, const char *value)
+{
+	if (value == NULL || value[0] == '\0' || e->n + 2 > WORDS_MAX)
+		return;
+	entry_word(e, name, strlen(name));
+	entry_word(e, value, strlen(value));
+}
+
+static void entry_num(struct entry *e, const char *name, long long value)
+{
+	entry_str(e, name, arena_printf(e->arena, "%lld", value));
+}
+
+/* What each recipient got, as a JSON list. */
+static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
+{
+	sbuf_reset(b);
+	sbuf_addc(b, '[');
+	for (const struct rcpt_note *n = s->notes; n != NULL && b->len < JOURNAL_MAX / 2; n = n->next) {
+		enum verdict_kind k =
+			n->rcpt->accepted && n->decision.kind == VERDICT_NONE ? s->final.kind : n->decision.kind;
+		const char *verdict = k == VERDICT_NONE ? "aborted" : verdict_name(k);
+
+		sbuf_addf(b, "%s{\"to\":", n == s->notes ? "" : ",");
+		sbuf_add_json(b, n->rcpt->address, strlen(n->rcpt->address));
+		sbuf_addf(b, ",\"verdict\":\"%s\"", verdict);
+		if (n->decision.reply.code != 0)
+			sbuf_addf(b, ",\"code\":%d", n->decision.reply.code);
+		if (n->decision.rule != NULL) {
+			sbuf_add(b, ",\"rule\":");
+			sbuf_add_json(b, n->decision.rule->name, strlen(n->decision.rule->name));
+		}
+		sbuf_addc(b, '}');
+	}
+	sbuf_addc(b, ']');
+	return b->p;
+}
+
+static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f, bool *first)
+{
+	char buf[FACT_MAX];
+	struct sbuf v;
+
+	if (f->state == FACT_UNKNOWN || f->state == FACT_ABSENT || f->state == FACT_AT_LEAST)
+		return;
+	sbuf_fixed(&v, buf, sizeof buf);
+	fact_format(f, id, &v);
+	sbuf_addf(b, "%s\"%s\":", *first ? "" : ",", fact_table[id].name);
+	sbuf_add_json(b, v.p, v.len);
+	*first = false;
+}
+
+/* The facts that some rule read and that came to be known. */
+static const char *facts_json(const struct engine_session *s, struct sbuf *b)
+{
+	bool first = true;
+
+	sbuf_reset(b);
+	sbuf_addc(b, '{');
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		if ((s->snap->facts & FACT_BIT(f)) == 0)
+			continue;
+		if (fact_table[f].scope == SCOPE_SESSION)
+			add_fact(b, (enum fact_id)f, &s->conn->facts.v[f], &first);
+		else if (fact_table[f].scope == SCOPE_MESSAGE)
+			add_fact(b, (enum fact_id)f, &s->txn->facts.v[f], &first);
+		else if (s->notes != NULL)
+			add_fact(b, (enum fact_id)f, &s->notes_last->rcpt->facts.v[f], &first);
+	}
+	sbuf_addc(b, '}');
+	return b->p;
+}
+
+static const char *in_arena(struct arena *a, struct sbuf *b, void (*add)(const struct engine_session *, struct sbuf *),
+			    const struct engine_session *s)
+{
+	sbuf_reset(b);
+	add(s, b);
+	return arena_strndup(a, b->p, b->len);
+}
+
+static void fill_entry(struct engine_session *s, struct entry *e, long long took_ms, struct sbuf *b)
+{
+	char ip[IP_TEXT_SIZE];
+
+	entry_str(e, "id", s->txn->id);
+	entry_num(e, "time", s->txn->started_ms);
+	entry_str(e, "queue_id", s->txn->queue_id);
+	entry_str(e, "client", arena_strdup(e->arena, client_text(s, ip)));
+	entry_str(e, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
+	entry_str(e, "helo", s->conn->helo);
+	entry_str(e, "user", first_text(&s->txn->facts.v[FACT_AUTH_USER]));
+	entry_str(e, "direction", first_text(&s->txn->facts.v[FACT_DIRECTION]));
+	entry_word(e, "from", 4);
+	entry_word(e, s->txn->sender != NULL ? s->txn->sender : "",
+		   s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
+	entry_str(e, "recipients", arena_strdup(e->arena, rcpts_json(s, b)));
+	entry_num(e, "size", s->txn->size);
+	entry_str(e, "verdict", final_name(s));
+	entry_str(e, "reply", in_arena(e->arena, b, add_final_reply, s));
+	entry_str(e, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
+	entry_str(e, "fired", in_arena(e->arena, b, add_fired, s));
+	entry_str(e, "shadow", in_arena(e->arena, b, add_shadow, s));
+	entry_str(e, "why", s->final.why);
+	entry_str(e, "facts", arena_strdup(e->arena, facts_json(s, b)));
+	entry_num(e, "ms", took_ms);
+	entry_num(e, "waited_us", s->waited_us);
+}
+
+static void journal_transaction(struct engine_session *s, long long took_ms)
+{
+	struct entry e = { .arena = s->txn->arena };
+	char text[JOURNAL_MAX];
+	struct sbuf b;
+	const char *key = arena_printf(e.arena, "%sjournal", s->snap->set.redis.prefix);
+	const char *keep = arena_printf(e.arena, "%lld", (long long)s->snap->set.journal.entries);
+
+	if (s->wait == NULL && s->snap->loop != NULL)
+		s->wait = net_wait_new(session_net(s));
+	if (s->wait == NULL || key == NULL || keep == NULL)
+		return;
+	sbuf_fixed(&b, text, sizeof text);
+	entry_word(&e, "XADD", 4);
+	entry_word(&e, key, strlen(key));
+	entry_word(&e, "MAXLEN", 6);
+	entry_word(&e, "~", 1);
+	entry_word(&e, keep, strlen(keep));
+	entry_word(&e, "*", 1);
+	fill_entry(s, &e, took_ms, &b);
+	if (arena_failed(e.arena))
+		return; /* the log line is there */
+	redis_tell(s->wait, e.words, e.n);
+	net_flush(s->wait);
+}
+
+/* ---- */
+
+void record_transaction(struct engine_session *s)
+{
+	long long took_ms = (clock_mono_us() - s->started_us) / 1000;
+
+	engine_count(s->engine, s->final.kind);
+	log_transaction(s, took_ms);
+	if (s->snap->set.journal.enabled && s->snap->set.redis.server[0] != '\0')
+		journal_transaction(s, took_ms);
+}
+
+void record_session(struct engine_session *s, const struct decision *d, enum stage stage)
+{
+	struct log_record r;
+	char ip[IP_TEXT_SIZE], reply[LIST_MAX];
+	struct sbuf b;
+
+	engine_count(s->engine, d->kind);
+	sbuf_fixed(&b, reply, sizeof reply);
+	add_reply(&b, d);
+	log_record_begin(&r, LOG_LVL_INFO, "session");
+	log_field(&r, "id", session_id(s));
+	log_field(&r, "client", client_text(s, ip));
+	log_field(&r, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
+	log_field(&r, "helo", s->conn->helo);
+	log_field(&r, "stage", stage_name(stage));
+	log_field(&r, "verdict", verdict_name(d->kind));
+	log_field(&r, "reply", reply);
+	log_field(&r, "rule", d->rule != NULL ? d->rule->name : NULL);
+	log_record_end(&r);
+}

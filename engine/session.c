@@ -1,0 +1,218 @@
+/*
+ * A session's events up to HELO, and its end.
+ */
+#include "engine/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/events.h"
+#include "engine/loop.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+
+enum { SESSION_MAGIC = 0x5e5510e5, CONN_ARENA_MAX = 8 << 20 };
+
+struct engine_session *engine_open(struct engine *e)
+{
+	struct engine_session *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->magic = SESSION_MAGIC;
+	s->engine = e;
+	s->conn_arena = arena_new(CONN_ARENA_MAX);
+	s->conn = s->conn_arena != NULL ? conn_new(s->conn_arena) : NULL;
+	if (s->conn == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
+		arena_free(&s->conn_arena);
+		free(s);
+		return NULL;
+	}
+	s->snap = engine_snapshot(e);
+	s->smtp = true;
+	return s;
+}
+
+const struct engine_needs *engine_session_needs(const struct engine_session *s)
+{
+	return &s->snap->needs;
+}
+
+struct net *session_net(const struct engine_session *s)
+{
+	return s->snap->loop != NULL ? loop_net(s->snap->loop) : NULL;
+}
+
+void event_begin(struct engine_session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->deadline_ms = clock_mono_ms() + s->snap->deadline_ms;
+}
+
+void event_end(struct engine_session *s)
+{
+	pthread_mutex_unlock(&s->lock);
+}
+
+void answer_from(const struct decision *d, struct answer *a)
+{
+	memset(a, 0, sizeof *a);
+	if (d->kind == VERDICT_REJECT)
+		a->kind = ANSWER_REJECT;
+	else if (d->kind == VERDICT_DEFER)
+		a->kind = ANSWER_DEFER;
+	else
+		return;
+	a->reply = d->reply;
+}
+
+void answer_continue(struct answer *a)
+{
+	memset(a, 0, sizeof *a);
+	a->kind = ANSWER_CONTINUE;
+}
+
+/* ---- CONNECT ---- */
+
+static void set_domain(struct engine_session *s, enum fact_id id, const char *name)
+{
+	struct fact_value *f = &s->conn->facts.v[id];
+	size_t n = name != NULL ? strlen(name) : 0;
+
+	if (n > 0 && name[n - 1] == '.')
+		n--;
+	if (n == 0)
+		fact_set_absent(f);
+	else
+		fact_set_text(f, s->conn->arena, name, n);
+}
+
+/* What the MTA says of the client's names, where it says it: else the check asks DNS. */
+static void set_names(struct engine_session *s, const struct engine_connect *c)
+{
+	struct fact_set *f = &s->conn->facts;
+	const char *r = c->resolve;
+
+	if (c->ptr != NULL && c->ptr[0] != '\0' && strcmp(c->ptr, "unknown") != 0)
+		set_domain(s, FACT_CLIENT_PTR, c->ptr);
+	if (r == NULL)
+		return;
+	if (strcmp(r, "OK") == 0 && c->name != NULL) {
+		fact_set_word(&f->v[FACT_FCRDNS], "pass");
+		set_domain(s, FACT_CLIENT_NAME, c->name);
+	} else if (strcmp(r, "FORGED") == 0) {
+		fact_set_word(&f->v[FACT_FCRDNS], "fail");
+		fact_set_absent(&f->v[FACT_CLIENT_NAME]);
+	} else if (strcmp(r, "FAIL") == 0) {
+		fact_set_word(&f->v[FACT_FCRDNS], "none");
+		fact_set_absent(&f->v[FACT_CLIENT_NAME]);
+		fact_set_absent(&f->v[FACT_CLIENT_PTR]);
+	} else if (strcmp(r, "TEMP") == 0) {
+		enum on_error on_error = (enum on_error)s->snap->set.dns.on_error;
+
+		fact_set_unavailable(&f->v[FACT_FCRDNS], on_error, "the MTA could not resolve the client");
+		fact_set_unavailable(&f->v[FACT_CLIENT_NAME], on_error, "the MTA could not resolve the client");
+	}
+}
+
+static void set_who(struct engine_session *s, const struct engine_connect *c)
+{
+	struct fact_set *f = &s->conn->facts;
+	bool trusted = addr_list_match_ip(s->snap->trusted, &c->ip) > 0;
+
+	s->relay = addr_list_match_ip(s->snap->relays, &c->ip) > 0;
+	s->smtp = c->smtp;
+	fact_set_word(&f->v[FACT_TRUSTED], trusted ? "yes" : "no");
+	fact_set_word(&f->v[FACT_RELAY], s->relay ? "yes" : "no");
+	fact_set_word(&f->v[FACT_SMTP], s->smtp ? "yes" : "no");
+	if (c->ip.family == IP_NONE)
+		fact_set_absent(&f->v[FACT_CLIENT_IP]);
+	else
+		fact_set_ip(&f->v[FACT_CLIENT_IP], &c->ip);
+}
+
+static void count_connection(struct engine_session *s, const struct engine_connect *c)
+{
+	struct fact_value *f = &s->conn->facts.v[FACT_CLIENT_CONNECTIONS];
+
+	if (!s->smtp || c->ip.family == IP_NONE || (s->snap->facts & FACT_BIT(FACT_CLIENT_CONNECTIONS)) == 0) {
+		fact_set_absent(f);
+		return;
+	}
+	fact_set_num(f, connections_enter(engine_connections(s->engine), &c->ip));
+	s->counted = true;
+}
+
+void engine_connect(struct engine_session *s, const struct engine_connect *c, struct answer *a)
+{
+	event_begin(s);
+	answer_continue(a);
+	s->conn->ip = c->ip;
+	set_who(s, c);
+	set_names(s, c);
+	count_connection(s, c);
+	facts_start(s, STAGE_CONNECT);
+	/* The connect callback has no reply text: a refusal is kept and given at HELO, or at MAIL. */
+	if (s->snap->stages & (1u << STAGE_CONNECT))
+		decide_session(s, STAGE_CONNECT, &s->early);
+	event_end(s);
+}
+
+/* ---- HELO ---- */
+
+/* Gives a refusal decided before MAIL, and notes it once. */
+static void give_early(struct engine_session *s, enum stage stage, struct answer *a)
+{
+	answer_from(&s->early, a);
+	if (s->early_told)
+		return;
+	s->early_told = true;
+	record_session(s, &s->early, stage);
+}
+
+void engine_helo(struct engine_session *s, const char *name, struct answer *a)
+{
+	event_begin(s);
+	answer_continue(a);
+	s->stage = STAGE_HELO;
+	s->conn->helo = arena_strdup(s->conn->arena, name);
+	set_domain(s, FACT_HELO, name);
+	if (s->early.kind == VERDICT_NONE) {
+		facts_start(s, STAGE_HELO);
+		if (s->snap->stages & (1u << STAGE_HELO))
+			decide_session(s, STAGE_HELO, &s->early);
+	}
+	if (s->early.kind != VERDICT_NONE)
+		give_early(s, STAGE_HELO, a);
+	event_end(s);
+}
+
+bool session_refused(struct engine_session *s, struct answer *a)
+{
+	if (s->early.kind == VERDICT_NONE)
+		return false;
+	give_early(s, STAGE_MAIL, a);
+	return true;
+}
+
+/* ---- The end ---- */
+
+void engine_close(struct engine_session **sp)
+{
+	struct engine_session *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	engine_abort(s);
+	if (s->counted)
+		connections_leave(engine_connections(s->engine), &s->conn->ip);
+	facts_drop_conn(s);
+	net_wait_free(&s->wait);
+	arena_free(&s->txn_arena);
+	arena_free(&s->conn_arena);
+	snapshot_unref(&s->snap);
+	pthread_mutex_destroy(&s->lock);
+	s->magic = 0;
+	free(s);
+}

@@ -1,0 +1,162 @@
+/*
+ * A session of the engine: one SMTP session with the transaction that is open in it, the snapshot that both began with,
+ * and what has been asked, decided and noted so far.  Inside engine/ only.
+ */
+#ifndef MILLGATE_ENGINE_SESSION_H
+#define MILLGATE_ENGINE_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/snapshot.h"
+#include "mail/txn.h"
+#include "net/net.h"
+
+/* An effect check that was asked, and must be committed or cancelled. */
+struct ask {
+	struct ask *next;
+	unsigned check;
+	struct rcpt *rcpt; /* NULL: the message's */
+};
+
+/* How a recipient, or the message, was decided; kept for the log and the journal. */
+struct decision {
+	enum verdict_kind kind;
+	const struct rule *rule;          /* NULL: none, or not a rule's */
+	const struct rule_action *action; /* NULL likewise */
+	bool unavailable;
+	const char *why; /* short, static or of the arena; NULL: the rule tells */
+	struct reply reply;
+};
+
+/* One recipient's part of the bookkeeping, beside struct rcpt. */
+struct rcpt_note {
+	struct rcpt_note *next;
+	struct rcpt *rcpt;
+	struct decision decision;
+	struct rules_outcome outcome; /* of the last evaluation */
+};
+
+struct engine_session {
+	unsigned magic;
+	struct engine *engine;
+	struct snapshot *snap;
+	struct net_wait *wait; /* made when first needed */
+
+	pthread_mutex_t lock;               /* held during an event; a drain takes it to give back what is left */
+	bool dead;                          /* given back by a drain: every later event is deferred */
+	struct engine_session *prev, *next; /* of the engine's list of open transactions, under its lock */
+
+	struct arena *conn_arena, *txn_arena;
+	struct conn *conn;
+	struct txn *txn;                    /* NULL: none open */
+	char conn_id[ID_SIZE];              /* of refusals before MAIL; "" until one is made */
+	enum stage stage;                   /* reached by the session */
+	bool smtp, relay, counted;          /* counted: in the engine's connections per client */
+	unsigned started_conn, started_txn; /* checks that were started, bits */
+	struct decision early;              /* a refusal before MAIL, repeated until the client leaves */
+	bool early_told;                    /* it is in the log */
+
+	int64_t deadline_ms; /* of the event under way */
+	int64_t started_us, waited_us;
+	struct ask *asks;
+	struct rcpt_note *notes, *notes_last;
+	uint64_t split; /* `pending` of the first accepted recipient */
+	bool any_accepted;
+	unsigned refused_by_mta;
+	size_t header_bytes;   /* kept */
+	bool listed;           /* among the open transactions of the engine */
+	struct decision final; /* of the transaction */
+	struct verdict verdict;
+	const struct rules_hit *hits; /* all that fired in the transaction, each rule once */
+	unsigned n_hits;
+};
+
+/* Where the session's questions go; NULL before engine_start(). */
+struct net *session_net(const struct engine_session *s);
+
+/* ---- engine/facts.c: values for the rules ---- */
+
+struct facts_view {
+	struct engine_session *s;
+	struct rcpt *rcpt; /* NULL: none */
+	enum stage stage;
+	bool no_wait; /* what would have to be waited for is unknown */
+	bool no_ask;  /* no effect check is asked */
+};
+const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled);
+
+/* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted. */
+void facts_start(struct engine_session *s, enum stage stage);
+/* Commits (or cancels) what was asked: for one recipient, or for all (rcpt NULL). */
+void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit);
+/* The transaction (or the session) ends: gives back what checks hold. */
+void facts_drop_txn(struct engine_session *s);
+void facts_drop_conn(struct engine_session *s);
+
+/* ---- engine/decide.c: answers before END ---- */
+
+/* Evaluates at a stage before RCPT; a refusal is in *d. */
+void decide_session(struct engine_session *s, enum stage stage, struct decision *d);
+/* Evaluates one recipient at `stage`; the outcome is kept in the note. */
+void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note);
+/* Evaluates all accepted recipients at DATA or at the end of the headers: a refusal that holds for all is in *d. */
+void decide_message(struct engine_session *s, enum stage stage, struct decision *d);
+
+/* Evaluates all accepted recipients at the end of the message. */
+void decide_end(struct engine_session *s);
+
+/* ---- engine/merge.c: the verdict at END ---- */
+void merge_verdict(struct engine_session *s);
+
+/* ---- engine/headers.c: header edits of a verdict ---- */
+struct header_edits;
+struct header_edits *headers_new(struct engine_session *s);
+void headers_apply(struct header_edits *h, const struct rule_action *action, const char *value);
+void headers_mark(struct header_edits *h, const char *text);
+void headers_add(struct header_edits *h, const char *name, const char *value);
+/* Removes forged marks of ours. */
+void headers_clean(struct header_edits *h);
+/* Appends the edits to the verdict, in an order that keeps the indexes right. */
+void headers_emit(struct header_edits *h, struct edit ***tail);
+
+/* ---- engine/reply.c ---- */
+
+/* Fills the reply of a decision that refuses. */
+void reply_make(struct engine_session *s, struct rcpt *rcpt, struct decision *d);
+void reply_plain(struct engine_session *s, struct decision *d, enum verdict_kind kind, int code, const char *enhanced,
+		 const char *text);
+/* A rule's text with %{...} replaced; of the transaction's arena (or the session's).  "" when out of memory. */
+const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text);
+struct arena *session_arena(struct engine_session *s);
+const char *session_id(struct engine_session *s);
+
+/* ---- engine/record.c: the log line and the journal ---- */
+void record_transaction(struct engine_session *s);
+/* A refusal before MAIL. */
+void record_session(struct engine_session *s, const struct decision *d, enum stage stage);
+
+/* ---- engine/engine.c: what sessions need of their engine ---- */
+
+/* Adds the session to the open transactions; false when the engine is draining. */
+bool engine_txn_begin(struct engine_session *s);
+void engine_txn_end(struct engine_session *s);
+/* Counts a verdict. */
+void engine_count(struct engine *e, enum verdict_kind kind);
+struct connections *engine_connections(struct engine *e);
+struct snapshot *engine_snapshot(struct engine *e);
+
+/* Gives back what an open transaction holds, unless an event is under way in it.  For a drain. */
+bool session_give_back(struct engine_session *s);
+
+/* ---- engine/connections.c ---- */
+struct connections;
+struct connections *connections_new(void);
+void connections_free(struct connections **c);
+/* One more session of this client; answers how many there are now. */
+unsigned connections_enter(struct connections *c, const struct ip *ip);
+void connections_leave(struct connections *c, const struct ip *ip);
+
+#endif

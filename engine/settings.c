@@ -1,0 +1,121 @@
+#include "engine/settings.h"
+
+#include <string.h>
+
+#include "util/log.h"
+
+enum {
+	DEADLINE_MAX_MS = 10000
+}; /* a session may be queued behind another one's callback: twice this is below the MTA's 30 s */
+
+const struct name_value settings_on_error[] = {
+	{ "ignore", ON_ERROR_IGNORE },
+	{ "defer", ON_ERROR_DEFER },
+	{ NULL, 0 },
+};
+const struct name_value settings_mixed[] = {
+	{ "mark", MIXED_MARK },
+	{ "redirect", MIXED_REDIRECT },
+	{ "split", MIXED_SPLIT },
+	{ NULL, 0 },
+};
+const struct name_value settings_log_to[] = {
+	{ "syslog", LOG_SINK_SYSLOG },
+	{ "stderr", LOG_SINK_STDERR },
+	{ NULL, 0 },
+};
+const struct name_value settings_log_level[] = {
+	{ "error", LOG_LVL_ERROR },
+	{ "warning", LOG_LVL_WARNING },
+	{ "info", LOG_LVL_INFO },
+	{ "debug", LOG_LVL_DEBUG },
+	{ NULL, 0 },
+};
+
+/* Where a setting stands, or its group, or the file. */
+static const struct conf_node *place(const struct conf_node *group, const char *name)
+{
+	const struct conf_node *n = group != NULL ? conf_child(group, name) : NULL;
+
+	return n != NULL ? n : group;
+}
+
+static void at(const struct conf_node *n, const char **file, int *line)
+{
+	*file = n != NULL ? n->file : NULL;
+	*line = n != NULL ? n->line : 0;
+}
+
+static int engine_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct engine_settings *set = settings;
+	unsigned before = errors->errors;
+	const char *file;
+	int line;
+
+	at(place(group, "mixed_recipients"), &file, &line);
+	if (set->mixed_recipients == MIXED_REDIRECT && set->quarantine_address == NULL)
+		error_add(errors, file, line,
+			  "mixed_recipients = \"redirect\" needs an address to redirect to: set quarantine_address");
+	at(place(group, "quarantine_address"), &file, &line);
+	if (set->quarantine_address != NULL && strchr(set->quarantine_address, '@') == NULL)
+		error_add(errors, file, line, "quarantine_address \"%s\" is no mail address: write local@domain",
+			  set->quarantine_address);
+	at(place(group, "deadline"), &file, &line);
+	if (set->deadline <= 0 || set->deadline > DEADLINE_MAX_MS)
+		error_add(
+			errors, file, line,
+			"deadline must be more than 0 and at most 10s, so that the MTA (30s) never loses patience first");
+	at(place(group, "hostname"), &file, &line);
+	if (set->hostname != NULL && (set->hostname[0] == '\0' || strpbrk(set->hostname, " \t\r\n;()<>@") != NULL))
+		error_add(errors, file, line, "hostname \"%s\" is no host name", set->hostname);
+	return errors->errors > before ? -1 : 0;
+}
+
+static int redis_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct redis_settings *set = settings;
+	const char *file;
+	int line;
+
+	at(place(group, "timeout"), &file, &line);
+	if (set->timeout > 0 && set->timeout <= DEADLINE_MAX_MS)
+		return 0;
+	error_add(errors, file, line, "redis.timeout must be more than 0 and at most 10s");
+	return -1;
+}
+
+static int dns_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct dns_settings *set = settings;
+	const char *file;
+	int line;
+
+	at(place(group, "timeout"), &file, &line);
+	if (set->timeout > 0 && set->timeout <= DEADLINE_MAX_MS)
+		return 0;
+	error_add(errors, file, line, "dns.timeout must be more than 0 and at most 10s");
+	return -1;
+}
+
+#define CONF_SELF struct milter_settings
+CONF_TABLE(milter_settings, MILTER_SETTINGS, NULL);
+#undef CONF_SELF
+#define CONF_SELF struct control_settings
+CONF_TABLE(control_settings, CONTROL_SETTINGS, NULL);
+#undef CONF_SELF
+#define CONF_SELF struct redis_settings
+CONF_TABLE(redis_settings, REDIS_SETTINGS, redis_verify);
+#undef CONF_SELF
+#define CONF_SELF struct dns_settings
+CONF_TABLE(dns_settings, DNS_SETTINGS, dns_verify);
+#undef CONF_SELF
+#define CONF_SELF struct log_settings
+CONF_TABLE(log_settings, LOG_SETTINGS, NULL);
+#undef CONF_SELF
+#define CONF_SELF struct journal_settings
+CONF_TABLE(journal_settings, JOURNAL_SETTINGS, NULL);
+#undef CONF_SELF
+#define CONF_SELF struct engine_settings
+CONF_TABLE(engine_settings, ENGINE_SETTINGS, engine_verify);
+#undef CONF_SELF

@@ -1,0 +1,358 @@
+#include "engine/snapshot.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/checks.h"
+#include "engine/loop.h"
+
+enum {
+	HOSTNAME_MAX = 256,
+	RULES_TEXT_MAX = 4 << 20, /* of one check's built-in rules: long exempt lists included */
+	NAMES_MAX = 256           /* of settings at the top level */
+};
+
+static const char *const default_charsets[] = { "KOI8-R", "windows-1251" };
+
+/* ---- The general settings ---- */
+
+/* Every name that may stand at the top level besides the general settings: the checks' sections. */
+static void section_names(const char **names, unsigned room)
+{
+	unsigned n = 0;
+
+	for (const struct check *const *c = engine_checks; *c != NULL; c++) {
+		if ((*c)->section != NULL) {
+			if (n + 1 < room)
+				names[n++] = (*c)->section;
+			continue;
+		}
+		for (unsigned i = 0; (*c)->settings != NULL && i < (*c)->settings->n && n + 1 < room; i++)
+			names[n++] = (*c)->settings->rows[i].name;
+	}
+	names[n] = NULL;
+}
+
+/* The machine's full name, when it can be had without waiting long; else what gethostname() says. */
+static const char *machine_name(struct arena *a)
+{
+	char name[HOSTNAME_MAX];
+
+	if (gethostname(name, sizeof name) != 0)
+		return "localhost";
+	name[sizeof name - 1] = '\0';
+	return arena_strdup(a, name);
+}
+
+static struct addr_list *make_list(const struct conf_strings *items, struct error_list *errors)
+{
+	struct addr_list *l = addr_list_new();
+
+	for (unsigned i = 0; l != NULL && i < items->n; i++) {
+		const char *wrong = addr_list_add(l, items->v[i].s);
+
+		if (wrong != NULL)
+			error_add(errors, items->v[i].file, items->v[i].line, "\"%s\": %s", items->v[i].s, wrong);
+	}
+	if (l == NULL)
+		error_add(errors, NULL, 0, "out of memory");
+	return l;
+}
+
+static void load_charsets(struct snapshot *s)
+{
+	const char **names;
+
+	if (s->set.charsets.n == 0) {
+		s->charsets.names = default_charsets;
+		s->charsets.n = sizeof default_charsets / sizeof default_charsets[0];
+		return;
+	}
+	names = arena_calloc(s->arena, s->set.charsets.n, sizeof *names);
+	for (unsigned i = 0; names != NULL && i < s->set.charsets.n; i++)
+		names[i] = s->set.charsets.v[i].s;
+	s->charsets.names = names;
+	s->charsets.n = names != NULL ? s->set.charsets.n : 0;
+}
+
+static void load_settings(struct snapshot *s, struct error_list *errors)
+{
+	const char *others[NAMES_MAX];
+
+	section_names(others, NAMES_MAX);
+	(void)conf_bind(&engine_settings_table, s->root, &s->set, others, s->arena, errors);
+	s->hostname = s->set.hostname != NULL ? s->set.hostname : machine_name(s->arena);
+	s->deadline_ms = s->set.deadline;
+	s->trusted = make_list(&s->set.trusted_networks, errors);
+	s->relays = make_list(&s->set.relays, errors);
+	load_charsets(s);
+}
+
+/* ---- The checks ---- */
+
+/* The settings of a check, bound; those of a section that two checks share are bound once. */
+static void *bind_check(struct snapshot *s, unsigned i, void **bound, struct error_list *errors)
+{
+	const struct check *c = s->checks[i].def;
+	const struct conf_node *group;
+	const char *others[NAMES_MAX];
+	unsigned n = 0;
+
+	for (unsigned j = 0; j < i; j++)
+		if (s->checks[j].def->settings == c->settings)
+			return bound[j];
+	bound[i] = arena_alloc(s->arena, c->settings->size);
+	if (bound[i] == NULL)
+		return NULL;
+	if (c->section != NULL) {
+		group = s->root != NULL ? conf_child(s->root, c->section) : NULL;
+		if (group != NULL && group->type != CONF_GROUP) {
+			error_add(errors, group->file, group->line, "%s must be a group, { ... }, not %s", c->section,
+				  conf_type_name(group->type));
+			group = NULL;
+		}
+		(void)conf_bind(c->settings, group, bound[i], NULL, s->arena, errors);
+		return bound[i];
+	}
+	/* At the top level: what the check does not declare has been judged with the general settings. */
+	for (const struct conf_node *k = s->root != NULL ? s->root->child : NULL; k != NULL && n + 1 < NAMES_MAX;
+	     k = k->next)
+		others[n++] = k->name;
+	others[n] = NULL;
+	(void)conf_bind(c->settings, s->root, bound[i], others, s->arena, errors);
+	return bound[i];
+}
+
+static void load_checks(struct snapshot *s, struct error_list *errors)
+{
+	struct check_env env = { .hostname = s->hostname,
+				 .redis_prefix = s->set.redis.prefix,
+				 .dns_on_error = (enum on_error)s->set.dns.on_error,
+				 .redis_on_error = (enum on_error)s->set.redis.on_error,
+				 .dns_timeout_ms = s->set.dns.timeout,
+				 .arena = s->arena,
+				 .root = s->root };
+	void *bound[TXN_MAX_CHECKS] = { NULL };
+
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		s->provider[f] = SNAPSHOT_NO_CHECK;
+	for (const struct check *const *c = engine_checks; *c != NULL && s->n_checks < TXN_MAX_CHECKS; c++) {
+		unsigned i = s->n_checks++;
+		void *set = NULL;
+
+		s->checks[i].def = *c;
+		if ((*c)->settings != NULL && (set = bound[i] = bind_check(s, i, bound, errors)) == NULL) {
+			error_add(errors, NULL, 0, "out of memory");
+			return;
+		}
+		(void)(*c)->prepare(&env, set, &s->checks[i].state, errors);
+		for (unsigned f = 0; f < FACT_COUNT; f++)
+			if ((*c)->provides & FACT_BIT(f))
+				s->provider[f] = (int)i;
+	}
+}
+
+/* ---- The rules ---- */
+
+static fact_mask facts_of_checks(const struct snapshot *s, enum check_kind kind)
+{
+	fact_mask m = 0;
+
+	for (unsigned i = 0; i < s->n_checks; i++)
+		if (s->checks[i].def->kind == kind)
+			m |= s->checks[i].def->provides;
+	return m;
+}
+
+static void add_builtin(struct snapshot *s, const char *section, const char *text, struct error_list *errors)
+{
+	const struct conf_node *tree, *list;
+	char label[64];
+	struct sbuf b;
+
+	sbuf_fixed(&b, label, sizeof label);
+	sbuf_addf(&b, "built-in %s", section);
+	tree = conf_parse(text, label, s->arena, errors);
+	list = tree != NULL ? conf_child(tree, "rules") : NULL;
+	if (list != NULL)
+		(void)rules_add(s->rules, section, list, errors);
+}
+
+static void add_builtins(struct snapshot *s, struct error_list *errors)
+{
+	struct sbuf text;
+
+	sbuf_heap(&text, RULES_TEXT_MAX);
+	who_rules(s, &text);
+	add_builtin(s, "who", text.p, errors);
+	for (unsigned i = 0; i < s->n_checks; i++) {
+		if (s->checks[i].state == NULL || s->checks[i].def->rules == NULL)
+			continue;
+		sbuf_reset(&text);
+		s->checks[i].def->rules(s->checks[i].state, &text);
+		if (text.cut)
+			error_add(errors, NULL, 0, "out of memory for the rules of %s", s->checks[i].def->name);
+		else if (text.len > 0)
+			add_builtin(s, s->checks[i].def->name, text.p, errors);
+	}
+	sbuf_done(&text);
+}
+
+/* Sections carry their checks' names; a configuration section with several checks is a group of them. */
+static void declare_sections(struct snapshot *s)
+{
+	section_mask deny = 0;
+
+	(void)rules_section(s->rules, "who");
+	for (unsigned i = 0; i < s->n_checks; i++) {
+		s->checks[i].section = rules_section(s->rules, s->checks[i].def->name);
+		if (strncmp(s->checks[i].def->name, "deny_", 5) == 0)
+			deny |= s->checks[i].section;
+	}
+	for (unsigned i = 0; i < s->n_checks; i++) {
+		const char *section = s->checks[i].def->section;
+		section_mask members = 0;
+
+		for (unsigned j = 0; section != NULL && j < s->n_checks; j++)
+			if (s->checks[j].def->section != NULL && strcmp(s->checks[j].def->section, section) == 0)
+				members |= s->checks[j].section;
+		if (section != NULL)
+			rules_section_group(s->rules, section, members);
+	}
+	if (deny != 0)
+		rules_section_group(s->rules, "deny", deny);
+}
+
+static void load_rules(struct snapshot *s, struct error_list *errors)
+{
+	s->rules = rules_new();
+	if (s->rules == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		return;
+	}
+	declare_sections(s);
+	rules_set_facts(s->rules, ~(fact_mask)0);
+	rules_set_cost(s->rules, facts_of_checks(s, CHECK_PURE), facts_of_checks(s, CHECK_EFFECT));
+	rules_set_shadow(s->rules, s->set.shadow);
+	if (s->set.rules != NULL)
+		(void)rules_add(s->rules, NULL, s->set.rules, errors);
+	add_builtins(s, errors);
+	if (errors->errors == 0)
+		(void)rules_compile(s->rules, errors);
+}
+
+/* ---- What is read of what ---- */
+
+/* Follows the checks' inputs until nothing is added: what is wanted, and who is behind it. */
+static void find_wanted(struct snapshot *s)
+{
+	bool more = true;
+
+	s->facts = rules_facts(s->rules);
+	for (unsigned i = 0; i < s->n_checks; i++)
+		for (unsigned f = 0; f < FACT_COUNT; f++)
+			if (s->checks[i].def->provides & s->facts & FACT_BIT(f))
+				s->checks[i].readers |= rules_readers(s->rules, (enum fact_id)f);
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < s->n_checks; i++) {
+			struct snapshot_check *c = &s->checks[i];
+
+			c->wanted = c->state != NULL ? c->def->provides & s->facts : 0;
+			if (c->wanted == 0)
+				continue;
+			for (unsigned j = 0; j < s->n_checks; j++) {
+				if ((s->checks[j].def->provides & c->def->inputs) == 0 || i == j)
+					continue;
+				s->checks[j].read_by_check = true;
+				if ((c->readers & ~s->checks[j].readers) != 0) {
+					s->checks[j].readers |= c->readers;
+					more = true;
+				}
+			}
+			if ((c->def->inputs & ~s->facts) != 0) {
+				s->facts |= c->def->inputs;
+				more = true;
+			}
+		}
+	}
+}
+
+/* Whether following inputs from check i comes back to it. */
+static bool is_cyclic(const struct snapshot *s, unsigned i, unsigned at, unsigned depth)
+{
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		int p = (s->checks[at].def->inputs & FACT_BIT(f)) ? s->provider[f] : SNAPSHOT_NO_CHECK;
+
+		if (p == SNAPSHOT_NO_CHECK || (p == (int)at && p != (int)i))
+			continue;
+		if (p == (int)i || (depth < s->n_checks && is_cyclic(s, i, (unsigned)p, depth + 1)))
+			return true;
+	}
+	return false;
+}
+
+static void refuse_cycles(const struct snapshot *s, struct error_list *errors)
+{
+	for (unsigned i = 0; i < s->n_checks; i++)
+		if (is_cyclic(s, i, i, 0))
+			error_add(errors, NULL, 0, "the check %s reads facts that depend on its own",
+				  s->checks[i].def->name);
+}
+
+/* ---- Life ---- */
+
+struct snapshot *snapshot_load(const char *path, struct error_list *errors)
+{
+	struct snapshot *s = calloc(1, sizeof *s);
+
+	if (s == NULL || (s->arena = arena_new(0)) == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		free(s);
+		return NULL;
+	}
+	atomic_init(&s->refs, 1);
+	s->root = conf_load(path, s->arena, errors);
+	if (s->root != NULL) {
+		load_settings(s, errors);
+		load_checks(s, errors);
+		load_rules(s, errors);
+	}
+	if (errors->errors == 0) {
+		refuse_cycles(s, errors);
+		find_wanted(s);
+		s->stages = rules_stages(s->rules);
+		if (needs_compute(s) != 0 || arena_failed(s->arena))
+			error_add(errors, NULL, 0, "out of memory");
+	}
+	if (errors->errors > 0)
+		snapshot_unref(&s);
+	return s;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
+void snapshot_unref(struct snapshot **sp)
+{
+	struct snapshot *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	loop_unref(&s->loop);
+	for (unsigned i = 0; i < s->n_checks; i++)
+		if (s->checks[i].state != NULL && s->checks[i].def->release != NULL)
+			s->checks[i].def->release(s->checks[i].state);
+	rules_free(&s->rules);
+	addr_list_free(&s->trusted);
+	addr_list_free(&s->relays);
+	arena_free(&s->arena);
+	free(s);
+}

@@ -1,0 +1,73 @@
+/*
+ * A snapshot: one configuration, read, checked and compiled.  Immutable after snapshot_load() but for the state that
+ * checks keep behind their own locks; shared by all threads; counted, so that a session keeps the one it began with
+ * while a reload swaps another in.
+ */
+#ifndef MILLGATE_ENGINE_SNAPSHOT_H
+#define MILLGATE_ENGINE_SNAPSHOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "engine/settings.h"
+#include "mail/addr.h"
+#include "mail/check.h"
+#include "mime/header.h"
+#include "rules/rules.h"
+#include "util/arena.h"
+#include "util/error.h"
+
+struct loop;
+
+/* A check in force. */
+struct snapshot_check {
+	const struct check *def;
+	void *state;          /* NULL: not configured */
+	section_mask section; /* its built-in rules' section */
+	fact_mask wanted;     /* what consumers read of it; 0: it never runs */
+	section_mask readers; /* the sections whose rules read it, through other checks too */
+	bool read_by_check;   /* another check in use reads it */
+};
+
+enum { SNAPSHOT_NO_CHECK = -1 };
+
+struct snapshot {
+	atomic_uint refs;
+	struct arena *arena;
+	struct engine_settings set;
+	const struct conf_node *root;
+	const char *hostname;
+	int64_t deadline_ms;
+
+	struct addr_list *trusted, *relays;
+	struct mime_charsets charsets;
+
+	struct snapshot_check checks[TXN_MAX_CHECKS];
+	unsigned n_checks;
+	int provider[FACT_COUNT]; /* index into checks, or SNAPSHOT_NO_CHECK */
+
+	struct rules *rules;
+	fact_mask facts;   /* that somebody reads */
+	unsigned stages;   /* bits 1 << stage: where a refusal is possible */
+	const char **keep; /* the header fields whose values are kept, besides our own marks */
+	unsigned n_keep;
+	struct engine_needs needs;
+
+	struct loop *loop; /* NULL until the engine runs */
+};
+
+/* Reads and compiles; NULL with errors added.  The caller holds the first reference. */
+struct snapshot *snapshot_load(const char *path, struct error_list *errors);
+
+struct snapshot *snapshot_ref(struct snapshot *s);
+/* Drops a reference, freeing with the last one.  Clears *s; tolerates NULL. */
+void snapshot_unref(struct snapshot **s);
+
+/* engine/needs.c: works out what the MTA must send, and which header fields are kept.  0, or -1 when out of memory. */
+int needs_compute(struct snapshot *s);
+
+/* engine/who.c: the built-in rules for who is who, as text of the rule language. */
+void who_rules(const struct snapshot *s, struct sbuf *out);
+
+#endif

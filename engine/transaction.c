@@ -1,0 +1,404 @@
+/*
+ * The events of a mail transaction, MAIL to the end of the message.
+ */
+#include <string.h>
+
+#include "engine/events.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+
+enum { TXN_ARENA_MAX = 128 << 20, HEADER_BYTES_MAX = 2 << 20 };
+
+/* ---- Begin and end ---- */
+
+static int txn_begin(struct engine_session *s)
+{
+	if (s->txn_arena == NULL)
+		s->txn_arena = arena_new(TXN_ARENA_MAX);
+	else
+		arena_reset(s->txn_arena);
+	s->txn = s->txn_arena != NULL ? txn_new(s->txn_arena, s->conn) : NULL;
+	if (s->txn == NULL)
+		return -1;
+	s->started_txn = 0;
+	s->started_us = clock_mono_us();
+	s->waited_us = 0;
+	s->asks = NULL;
+	s->notes = s->notes_last = NULL;
+	s->split = 0;
+	s->any_accepted = false;
+	s->refused_by_mta = 0;
+	s->header_bytes = 0;
+	memset(&s->final, 0, sizeof s->final);
+	memset(&s->verdict, 0, sizeof s->verdict);
+	s->hits = NULL;
+	s->n_hits = 0;
+	return 0;
+}
+
+/* The transaction is over: what was asked is settled, what happened is written down, its memory is forgotten at the
+ * next MAIL (answers may still point into it). */
+static void txn_end(struct engine_session *s, bool commit)
+{
+	if (s->txn == NULL)
+		return;
+	facts_settle(s, NULL, commit);
+	facts_drop_txn(s);
+	record_transaction(s);
+	if (s->listed)
+		engine_txn_end(s);
+	s->listed = false;
+	s->txn = NULL;
+}
+
+bool session_give_back(struct engine_session *s)
+{
+	if (pthread_mutex_trylock(&s->lock) != 0)
+		return false;
+	if (!s->dead && s->txn != NULL)
+		facts_settle(s, NULL, false);
+	s->dead = true;
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+/* Refuses and ends the transaction. */
+static void refuse(struct engine_session *s, const struct decision *d, struct answer *a)
+{
+	s->final = *d;
+	answer_from(d, a);
+	txn_end(s, false);
+}
+
+static void refuse_stopping(struct engine_session *s, struct answer *a)
+{
+	static const struct decision stopping = {
+		.kind = VERDICT_DEFER,
+		.why = "stopping",
+		.reply = { .code = 451, .enhanced = "4.3.2", .text = "the mail filter is restarting, try again later" },
+	};
+
+	refuse(s, &stopping, a);
+}
+
+static void refuse_memory(struct engine_session *s, struct answer *a)
+{
+	static const struct decision memory = {
+		.kind = VERDICT_DEFER,
+		.why = "out of memory",
+		.reply = { .code = 451, .enhanced = "4.3.0", .text = "out of memory, try again later" },
+	};
+
+	refuse(s, &memory, a);
+}
+
+/* ---- MAIL ---- */
+
+static void set_text(struct engine_session *s, enum fact_id id, const char *text)
+{
+	struct fact_value *f = &s->txn->facts.v[id];
+
+	if (text == NULL || text[0] == '\0')
+		fact_set_absent(f);
+	else
+		fact_set_text(f, s->txn->arena, text, strlen(text));
+}
+
+static void set_mail_facts(struct engine_session *s, const struct engine_mail *m)
+{
+	struct txn *t = s->txn;
+	struct fact_set *f = &t->facts;
+	bool auth = m->auth_user != NULL && m->auth_user[0] != '\0';
+	bool trusted = strcmp(s->conn->facts.v[FACT_TRUSTED].text->raw, "yes") == 0;
+
+	t->sender_arg = arena_strdup(t->arena, m->arg);
+	t->sender = addr_from_path(t->arena, m->arg);
+	t->queue_id = arena_strdup(t->arena, m->queue_id);
+	t->started_ms = clock_wall_ms();
+	if (t->sender != NULL) {
+		fact_set_text(&f->v[FACT_SENDER], t->arena, t->sender, strlen(t->sender));
+		set_text(s, FACT_SENDER_DOMAIN, addr_domain(t->arena, t->sender));
+	}
+	set_text(s, FACT_AUTH_USER, m->auth_user);
+	set_text(s, FACT_TLS, m->tls);
+	fact_set_word(&f->v[FACT_DIRECTION], auth || trusted || !s->smtp ? "outbound" : "inbound");
+	fact_set_at_least(&f->v[FACT_RECIPIENTS], 0);
+	if (m->size > 0)
+		fact_set_at_least(&f->v[FACT_SIZE], m->size);
+}
+
+static bool no_helo(const struct engine_session *s)
+{
+	return s->conn->facts.v[FACT_HELO].state == FACT_UNKNOWN;
+}
+
+void engine_mail(struct engine_session *s, const struct engine_mail *m, struct answer *a)
+{
+	struct decision d;
+
+	event_begin(s);
+	answer_continue(a);
+	txn_end(s, false); /* a MAIL without RSET: the open one is aborted */
+	if (session_refused(s, a))
+		goto out;
+	s->stage = STAGE_MAIL;
+	if (no_helo(s))
+		fact_set_absent(&s->conn->facts.v[FACT_HELO]);
+	if (txn_begin(s) != 0) {
+		refuse_memory(s, a);
+		goto out;
+	}
+	s->txn->stage = STAGE_MAIL;
+	set_mail_facts(s, m);
+	s->listed = engine_txn_begin(s);
+	if (!s->listed || s->dead) {
+		refuse_stopping(s, a);
+		goto out;
+	}
+	facts_start(s, STAGE_MAIL);
+	if (s->snap->stages & (1u << STAGE_MAIL)) {
+		decide_session(s, STAGE_MAIL, &d);
+		if (d.kind != VERDICT_NONE)
+			refuse(s, &d, a);
+	}
+out:
+	event_end(s);
+}
+
+/* ---- RCPT ---- */
+
+static struct rcpt_note *add_note(struct engine_session *s, const char *arg)
+{
+	struct rcpt_note *n = arena_alloc(s->txn->arena, sizeof *n);
+	struct rcpt *r = n != NULL ? txn_add_rcpt(s->txn, arg) : NULL;
+	const char *domain;
+
+	if (r == NULL)
+		return NULL;
+	fact_set_text(&r->facts.v[FACT_RECIPIENT], s->txn->arena, r->address, strlen(r->address));
+	domain = addr_domain(s->txn->arena, r->address);
+	if (domain != NULL)
+		fact_set_text(&r->facts.v[FACT_RECIPIENT_DOMAIN], s->txn->arena, domain, strlen(domain));
+	else
+		fact_set_absent(&r->facts.v[FACT_RECIPIENT_DOMAIN]);
+	n->rcpt = r;
+	if (s->notes_last != NULL)
+		s->notes_last->next = n;
+	else
+		s->notes = n;
+	s->notes_last = n;
+	return n;
+}
+
+static void accept_rcpt(struct engine_session *s, struct rcpt_note *n)
+{
+	n->rcpt->accepted = true;
+	s->txn->n_rcpts++;
+	if (!s->any_accepted)
+		s->split = n->outcome.pending;
+	s->any_accepted = true;
+}
+
+/* Whether events of a transaction can go on; answers for those that can't. */
+static bool is_open(struct engine_session *s, struct answer *a)
+{
+	if (s->txn == NULL)
+		return false; /* the MTA goes on after a refusal: nothing left to say */
+	if (!s->dead)
+		return true;
+	refuse_stopping(s, a);
+	return false;
+}
+
+void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
+{
+	struct rcpt_note *n;
+
+	event_begin(s);
+	answer_continue(a);
+	if (!is_open(s, a))
+		goto out;
+	s->txn->stage = STAGE_RCPT;
+	n = add_note(s, arg);
+	if (n == NULL) {
+		refuse_memory(s, a);
+		goto out;
+	}
+	fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
+	if (s->snap->needs.reply[STAGE_RCPT])
+		decide_rcpt(s, STAGE_RCPT, n);
+	if (n->decision.kind == VERDICT_NONE) {
+		accept_rcpt(s, n);
+	} else {
+		answer_from(&n->decision, a);
+		facts_settle(s, n->rcpt, false);
+		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+	}
+out:
+	event_end(s);
+}
+
+void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *reply)
+{
+	(void)arg;
+	(void)reply;
+	event_begin(s);
+	s->refused_by_mta++;
+	event_end(s);
+}
+
+/* ---- DATA and the message ---- */
+
+static void set_queue_id(struct engine_session *s, const char *queue_id)
+{
+	if (s->txn->queue_id == NULL && queue_id != NULL && queue_id[0] != '\0')
+		s->txn->queue_id = arena_strdup(s->txn->arena, queue_id);
+}
+
+/* Evaluates where a refusal is possible. */
+static void decide_all(struct engine_session *s, enum stage stage, struct answer *a)
+{
+	struct decision d;
+
+	if ((s->snap->stages & (1u << stage)) == 0 || s->txn->n_rcpts == 0)
+		return;
+	decide_message(s, stage, &d);
+	if (d.kind != VERDICT_NONE)
+		refuse(s, &d, a);
+}
+
+void engine_data(struct engine_session *s, const char *queue_id, struct answer *a)
+{
+	event_begin(s);
+	answer_continue(a);
+	if (is_open(s, a)) {
+		s->txn->stage = STAGE_DATA;
+		set_queue_id(s, queue_id);
+		fact_set_num(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+		decide_all(s, STAGE_DATA, a);
+	}
+	event_end(s);
+}
+
+static bool keeps(const struct engine_session *s, const char *name)
+{
+	static const char ours[] = "X-Millgate-";
+
+	for (unsigned i = 0; i < s->snap->n_keep; i++)
+		if (ascii_equal(name, s->snap->keep[i]))
+			return true;
+	return ascii_equal_n(name, ours, sizeof ours - 1);
+}
+
+/* As it was on the wire, where lines end in CRLF. */
+static int64_t wire_size(const char *value, size_t n)
+{
+	int64_t size = (int64_t)n;
+
+	for (size_t i = 0; i < n; i++)
+		size += value[i] == '\n' && (i == 0 || value[i - 1] != '\r');
+	return size;
+}
+
+void engine_header(struct engine_session *s, const char *name, const char *value, struct answer *a)
+{
+	size_t n = strlen(value);
+
+	event_begin(s);
+	answer_continue(a);
+	if (is_open(s, a)) {
+		s->txn->stage = STAGE_HEADERS;
+		s->txn->size += (int64_t)strlen(name) + 1 + wire_size(value, n) + 2;
+		if (keeps(s, name)) {
+			s->header_bytes += n;
+			if (s->header_bytes > HEADER_BYTES_MAX || txn_add_header(s->txn, name, value, n) == NULL)
+				refuse_memory(s, a);
+		}
+	}
+	event_end(s);
+}
+
+void engine_headers_end(struct engine_session *s, struct answer *a)
+{
+	event_begin(s);
+	answer_continue(a);
+	if (is_open(s, a)) {
+		s->txn->stage = STAGE_HEADERS;
+		s->txn->size += 2;
+		decide_all(s, STAGE_HEADERS, a);
+	}
+	event_end(s);
+}
+
+void engine_body(struct engine_session *s, const void *p, size_t n, struct answer *a)
+{
+	(void)p;
+	event_begin(s);
+	answer_continue(a);
+	if (is_open(s, a)) {
+		s->txn->stage = STAGE_BODY;
+		s->txn->size += (int64_t)n;
+	}
+	event_end(s);
+}
+
+/* ---- END ---- */
+
+const struct verdict *engine_end(struct engine_session *s, const char *queue_id)
+{
+	static const struct verdict nothing = {
+		.kind = VERDICT_DEFER,
+		.reply = { .code = 451, .enhanced = "4.3.2", .text = "the mail filter is restarting, try again later" },
+	};
+	const struct verdict *v = &nothing;
+
+	event_begin(s);
+	if (s->txn != NULL && !s->dead) {
+		s->txn->stage = STAGE_END;
+		set_queue_id(s, queue_id);
+		if (s->snap->needs.body)
+			fact_set_num(&s->txn->facts.v[FACT_SIZE], s->txn->size);
+		else
+			fact_set_absent(&s->txn->facts.v[FACT_SIZE]);
+		fact_set_num(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+		decide_end(s);
+		merge_verdict(s);
+		v = &s->verdict;
+	}
+	event_end(s);
+	return v;
+}
+
+void engine_finish(struct engine_session *s, bool carried_out)
+{
+	bool accepted = s->verdict.kind == VERDICT_ACCEPT || s->verdict.kind == VERDICT_QUARANTINE ||
+			s->verdict.kind == VERDICT_DISCARD;
+
+	event_begin(s);
+	if (s->txn != NULL && !carried_out) {
+		s->final = (struct decision){ .kind = VERDICT_DEFER, .why = "the MTA did not carry out the verdict" };
+		s->final.reply.code = 451;
+	}
+	txn_end(s, carried_out && accepted);
+	event_end(s);
+}
+
+/* The verdict of a transaction that ended before END: that of its recipients, when all were refused. */
+static void judge_aborted(struct engine_session *s)
+{
+	if (s->notes == NULL || s->any_accepted)
+		return;
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
+		if (s->final.kind == VERDICT_NONE || n->decision.kind == VERDICT_DEFER)
+			s->final = n->decision;
+}
+
+void engine_abort(struct engine_session *s)
+{
+	event_begin(s);
+	if (s->txn != NULL) {
+		judge_aborted(s);
+		txn_end(s, false);
+	}
+	event_end(s);
+}
