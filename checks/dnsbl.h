@@ -1,0 +1,42 @@
+/*
+ * DNS lists of clients (RFC 5782): deny lists and, with a negative weight, allow lists.
+ *
+ * What a failed list does.  The score is the sum of the weights of the entries that list the client; a list that fails
+ * (no answer, SERVFAIL, an answer that is an error) leaves it open between the least and the most that it could be.
+ *   - The least reaches reject_at: the refusal is certain whatever the failed lists would say; the facts are known.
+ *   - The most stays below reject_at: no refusal is possible; dnsbl_score is known, dnsbl is unavailable (a rule that asks
+ *     for the absence of a name must not fire because that list failed).
+ *   - Anything between, or no reject_at at all: both are unavailable, and follow on_error.
+ * A known score is the least that it can be: a rule with a threshold of its own never refuses a client on the strength
+ * of an answer that an allow list did not get to give.
+ */
+#ifndef MILLGATE_CHECKS_DNSBL_H
+#define MILLGATE_CHECKS_DNSBL_H
+
+#include "conf/conf.h"
+#include "mail/check.h"
+
+#define DNSBL_LIST_SETTINGS(S)                                                                                         \
+	S(STRING, zone, 0, NULL, "The list's zone, such as zen.spamhaus.org.")                                         \
+	S(STRING, codes, 0, "",                                                                                        \
+	  "The answers that count, ranges per octet: \"127.0.0.2-11, 127.0.4.1\"; empty: all of 127.0.0.0/8 but "      \
+	  "127.255.255.0/24, which tells of errors.")                                                                  \
+	S(INT, weight, CONF_RANGE(-1000000, 1000000), "1",                                                             \
+	  "What a listing adds to the score; negative for allow lists.")                                               \
+	S(STRING, name, 0, NULL, "What replies and logs call it; left out: the zone, without a key in it.")
+CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
+
+#define DNSBL_SETTINGS(S)                                                                                              \
+	S(INT, reject_at, CONF_RANGE(0, 1000000), "1",                                                                 \
+	  "The score from which a client is refused; 0: none is, rules may read dnsbl_score.")                         \
+	S(GROUPS, lists, dnsbl_list_settings, NULL, "The lists.")                                                      \
+	S(DURATION, timeout, 0, "0", "How long to wait for all lists together; 0: as long as dns.timeout.")            \
+	S(ENUM, on_error, option_on_error, "inherit",                                                                  \
+	  "When failed lists leave it open; inherit: what dns.on_error says.")                                         \
+	S(ENUM, refuse_at, option_refuse_at, "rcpt", "The earliest stage at which a client is refused.")               \
+	S(BOOL, shadow, 0, "false", "Journal what would be refused, refuse nothing.")
+CONF_STRUCT(dnsbl_settings, DNSBL_SETTINGS);
+
+extern const struct check dnsbl_check;
+
+#endif
