@@ -1,0 +1,136 @@
+/*
+ * What is asked of the MTA: worked out from what the engine needs, cut down to what this MTA offers.
+ */
+#include "milter/front.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/log.h"
+
+/* An event of the protocol: the bit that keeps it away, and the bit that promises no answer to it. */
+static const struct step {
+	enum stage stage;
+	unsigned long none, no_reply;
+} steps[] = {
+	{ STAGE_CONNECT, 0, SMFIP_NR_CONN },
+	{ STAGE_HELO, 0, SMFIP_NR_HELO },
+	{ STAGE_MAIL, 0, SMFIP_NR_MAIL },
+	{ STAGE_RCPT, 0, SMFIP_NR_RCPT },
+	{ STAGE_DATA, SMFIP_NODATA, SMFIP_NR_DATA },
+	{ STAGE_HEADERS, SMFIP_NOEOH, SMFIP_NR_EOH },
+	{ STAGE_BODY, 0, SMFIP_NR_BODY },
+};
+
+/* Where an answer may be needed.  At CONNECT none can carry a text, so a refusal waits for HELO, or, when the client
+ * leaves that out, for MAIL. */
+static unsigned stages_to_answer(const struct engine_needs *needs)
+{
+	unsigned stages = 1u << STAGE_END;
+
+	for (int i = STAGE_HELO; i < STAGE_END; i++) {
+		if (needs->reply[i])
+			stages |= 1u << i;
+	}
+	if (needs->reply[STAGE_CONNECT])
+		stages |= 1u << STAGE_HELO;
+	if (stages & (1u << STAGE_HELO))
+		stages |= 1u << STAGE_MAIL;
+	return stages;
+}
+
+/* The protocol bits we want.  An event that nobody answers and that carries nothing is not asked for. */
+static unsigned long wanted_steps(const struct engine_needs *needs, unsigned answered)
+{
+	unsigned long want = SMFIP_NOUNKNOWN | SMFIP_NR_UNKN | SMFIP_NR_HDR | SMFIP_HDR_LEADSPC;
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		if (!(answered & (1u << steps[i].stage)))
+			want |= steps[i].none | steps[i].no_reply;
+	}
+	if (!needs->header)
+		want |= SMFIP_NOHDRS;
+	if (!needs->body)
+		want |= SMFIP_NOBODY;
+	if (needs->refused_rcpts)
+		want |= SMFIP_RCPT_REJ;
+	return want;
+}
+
+static unsigned long wanted_actions(const struct engine_needs *needs)
+{
+	unsigned long want = SMFIF_SETSYMLIST;
+
+	if (needs->edit_headers)
+		want |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+	if (needs->edit_rcpts)
+		want |= SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT;
+	if (needs->quarantine)
+		want |= SMFIF_QUARANTINE;
+	return want;
+}
+
+/*
+ * Names every macro that is read, stage by stage: a list replaces the MTA's own.  {i} at CONNECT tells sessions without
+ * SMTP (Postfix's non_smtpd_milters).  Nothing is read at RCPT unless refused recipients are wanted; but without a list
+ * Postfix would resolve each recipient for the macros that it sends by itself.
+ */
+static void name_macros(SMFICTX *ctx, const struct engine_needs *needs)
+{
+	const char *lists[SMFIM_LAST + 1] = {
+		[SMFIM_CONNECT] = needs->client_ptr ? "i {client_resolve} {client_ptr}" : "i {client_resolve}",
+		[SMFIM_ENVFROM] = needs->tls ? "i {auth_authen} {tls_version}" : "i {auth_authen}",
+		[SMFIM_ENVRCPT] = needs->refused_rcpts ? "{rcpt_mailer} {rcpt_host} {rcpt_addr}" : "i",
+		[SMFIM_DATA] = "i",
+		[SMFIM_EOM] = "i",
+	};
+
+	for (int where = SMFIM_FIRST; where <= SMFIM_LAST; where++) {
+		if (lists[where] && smfi_setsymlist(ctx, where, (char *)lists[where]) != MI_SUCCESS)
+			log_warning("milter: cannot name the macros of stage %d", where);
+	}
+}
+
+/* What the engine may want and this MTA cannot do: such a verdict will be answered 451. */
+static void complain(unsigned long missing)
+{
+	const unsigned long needed = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_QUARANTINE;
+
+	if (missing & needed)
+		log_warning("milter: the MTA does not offer actions that the rules may need (0x%lx)", missing & needed);
+}
+
+sfsistat milter_on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered, unsigned long f2,
+			     unsigned long f3, unsigned long *want_actions, unsigned long *want_steps,
+			     unsigned long *want_f2, unsigned long *want_f3)
+{
+	struct milter_front *f = milter_the_front();
+	const struct engine_needs *needs;
+	struct milter_session *s;
+
+	(void)f2;
+	(void)f3;
+	*want_f2 = *want_f3 = 0;
+	if (!milter_enter(f))
+		return SMFIS_REJECT;
+	s = milter_session_new(f);
+	if (!s) {
+		milter_leave(f);
+		return SMFIS_REJECT;
+	}
+	needs = engine_session_needs(s->engine);
+	*want_actions = s->actions = wanted_actions(needs) & actions;
+	complain(wanted_actions(needs) & ~actions);
+	s->replies = stages_to_answer(needs);
+	/* libmilter answers for us where the MTA cannot do without an answer. */
+	*want_steps = wanted_steps(needs, s->replies) & offered;
+	s->leading_space = *want_steps & SMFIP_HDR_LEADSPC;
+	s->headers = needs->header;
+	s->body = needs->body;
+	s->refused_rcpts = *want_steps & SMFIP_RCPT_REJ;
+	if (actions & SMFIF_SETSYMLIST)
+		name_macros(ctx, needs);
+	smfi_setpriv(ctx, s);
+	milter_leave(f);
+	return SMFIS_CONTINUE;
+}

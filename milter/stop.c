@@ -1,0 +1,98 @@
+/*
+ * Signals, and an orderly stop.
+ *
+ * libmilter keeps SIGTERM, SIGINT and SIGHUP for a thread of its own, which stops at each of them at once and leaves
+ * open transactions hanging.  That thread asks sigwait(), which is a symbol like any other: it finds the one below.
+ */
+#include "milter/front.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+static void our_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+}
+
+void milter_block_signals(void)
+{
+	sigset_t set;
+
+	our_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * libmilter's listener looks at its flag only after a connection, or five seconds.  So some connections wait for it
+ * when the flag is set; they stay open, since one that is gone when it is accepted would make it sleep.  Where the
+ * socket's mode keeps us out the five seconds pass.
+ */
+static void wake_listener(struct milter_front *f)
+{
+	struct sockaddr_storage addr;
+	socklen_t n = sizeof addr;
+
+	if (getsockname(f->listener, (struct sockaddr *)&addr, &n) != 0)
+		return;
+	while (f->n_knocks < MILTER_KNOCKS) {
+		int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			return;
+		f->knocks[f->n_knocks++] = fd;
+		if (connect(fd, (struct sockaddr *)&addr, n) != 0 && errno != EINPROGRESS)
+			return;
+	}
+}
+
+static void drain(struct milter_front *f)
+{
+	unsigned left;
+
+	log_info("stopping: waiting for open transactions");
+	engine_drain_begin(f->engine);
+	left = engine_drain_wait(f->engine, MILTER_DRAIN_MS);
+	if (left > 0)
+		log_warning("stopping: %u transactions were not finished; the MTA will see them fail for now", left);
+	wake_listener(f);
+}
+
+/*
+ * libc's sigwait(), for libmilter's signal thread; elsewhere (before milter_open()) it does what libc's does.  Reload
+ * runs here, on a thread that nothing else of libmilter waits for.
+ */
+int sigwait(const sigset_t *restrict set, int *restrict sig)
+{
+	struct milter_front *f = milter_the_front();
+	sigset_t wanted = *set;
+
+	if (f)
+		our_signals(&wanted);
+	for (;;) {
+		int got = sigwaitinfo(&wanted, NULL);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno;
+		if (f && (got == SIGUSR1 || got == SIGHUP)) {
+			if (f->on_reload)
+				f->on_reload(f->reload_ctx);
+			continue;
+		}
+		if (f) {
+			drain(f);
+			got = SIGTERM;
+		}
+		*sig = got;
+		return 0;
+	}
+}
