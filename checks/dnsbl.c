@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "checks/common.h"
 #include "checks/dnsbl_zones.h"
-#include "checks/options.h"
 #include "net/dns.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -47,8 +47,8 @@ static int dnsbl_prepare(const struct check_env *env, const void *settings, void
 	}
 	s->reject_at = set->reject_at;
 	s->timeout_ms = set->timeout > 0 ? set->timeout : env->dns_timeout_ms;
-	s->on_error = option_on_error_of(set->on_error, env->dns_on_error);
-	s->refuse_at = names_name(option_refuse_at, set->refuse_at);
+	s->on_error = checks_on_error_of(set->on_error, env->dns_on_error);
+	s->refuse_at = names_name(checks_refuse_at, set->refuse_at);
 	s->shadow = set->shadow;
 	if (dnsbl_zones_read(&s->lists, &set->lists, env->arena, errors) != 0)
 		return -1;
@@ -59,15 +59,15 @@ static int dnsbl_prepare(const struct check_env *env, const void *settings, void
 static void dnsbl_rules(const void *state, struct sbuf *out)
 {
 	const struct dnsbl_state *s = state;
-	struct option_rules r;
+	struct checks_rules r;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	if (s->reject_at > 0)
-		option_rules_add(&r, s->shadow, "dnsbl: score", s->refuse_at,
+		checks_rules_add(&r, s->shadow, "dnsbl: score", s->refuse_at,
 				 "when = ( { fact = \"dnsbl_score\"; at_least = %lld; } );\n"
 				 "    then = { reject = \"554 5.7.1 %%{client_ip} is listed by %%{dnsbl}\"; };",
 				 (long long)s->reject_at);
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 /* ---- Asking ---- */

@@ -31,9 +31,9 @@ CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 	  "The score from which a client is refused; 0: none is, rules may read dnsbl_score.")                         \
 	S(GROUPS, lists, dnsbl_list_settings, NULL, "The lists.")                                                      \
 	S(DURATION, timeout, 0, "0", "How long to wait for all lists together; 0: as long as dns.timeout.")            \
-	S(ENUM, on_error, option_on_error, "inherit",                                                                  \
+	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
 	  "When failed lists leave it open; inherit: what dns.on_error says.")                                         \
-	S(ENUM, refuse_at, option_refuse_at, "rcpt", "The earliest stage at which a client is refused.")               \
+	S(ENUM, refuse_at, checks_refuse_at, "rcpt", "The earliest stage at which a client is refused.")               \
 	S(BOOL, shadow, 0, "false", "Journal what would be refused, refuse nothing.")
 CONF_STRUCT(dnsbl_settings, DNSBL_SETTINGS);
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "checks/options.h"
+#include "checks/common.h"
 #include "net/dns.h"
 
 enum {
@@ -42,41 +42,41 @@ static int fcrdns_prepare(const struct check_env *env, const void *settings, voi
 		return -1;
 	}
 	s->set = *(const struct fcrdns_settings *)settings;
-	s->on_error = option_on_error_of(s->set.on_error, env->dns_on_error);
+	s->on_error = checks_on_error_of(s->set.on_error, env->dns_on_error);
 	return 0;
 }
 
 /* ---- Rules ---- */
 
 static void outcome_rule(const struct fcrdns_settings *set, const char *result, const char *reply, int outcome,
-			 struct option_rules *r)
+			 struct checks_rules *r)
 {
-	const char *refuse_at = names_name(option_refuse_at, set->refuse_at);
+	const char *refuse_at = names_name(checks_refuse_at, set->refuse_at);
 	char name[32];
 	struct sbuf b;
 
 	sbuf_fixed(&b, name, sizeof name);
 	sbuf_addf(&b, "fcrdns: %s", result);
-	switch ((enum option_outcome)outcome) {
-	case OPTION_REJECT:
-		option_rules_add(r, set->shadow, name, refuse_at,
+	switch ((enum checks_outcome)outcome) {
+	case CHECKS_REJECT:
+		checks_rules_add(r, set->shadow, name, refuse_at,
 				 "when = ( { fact = \"fcrdns\"; is = \"%s\"; } );\n"
 				 "    then = { reject = \"550 5.7.25 %s\"; };",
 				 result, reply);
 		break;
-	case OPTION_DEFER:
-		option_rules_add(r, set->shadow, name, refuse_at,
+	case CHECKS_DEFER:
+		checks_rules_add(r, set->shadow, name, refuse_at,
 				 "when = ( { fact = \"fcrdns\"; is = \"%s\"; } );\n"
 				 "    then = { defer = \"450 4.7.25 %s\"; };",
 				 result, reply);
 		break;
-	case OPTION_MARK:
-		option_rules_add(r, set->shadow, name, NULL,
+	case CHECKS_MARK:
+		checks_rules_add(r, set->shadow, name, NULL,
 				 "when = ( { fact = \"fcrdns\"; is = \"%s\"; } );\n"
 				 "    then = { mark = \"fcrdns=%s\"; };",
 				 result, result);
 		break;
-	case OPTION_IGNORE:
+	case CHECKS_IGNORE:
 		break;
 	}
 }
@@ -84,15 +84,15 @@ static void outcome_rule(const struct fcrdns_settings *set, const char *result, 
 static void fcrdns_rules(const void *state, struct sbuf *out)
 {
 	const struct fcrdns_state *s = state;
-	struct option_rules r;
+	struct checks_rules r;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	if (s->set.where.present && s->set.enabled) {
 		outcome_rule(&s->set, "fail", "the host name of %{client_ip} does not lead back to it", s->set.on_fail,
 			     &r);
 		outcome_rule(&s->set, "none", "%{client_ip} has no host name in reverse DNS", s->set.on_none, &r);
 	}
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 /* ---- Facts ---- */

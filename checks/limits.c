@@ -3,7 +3,7 @@
  */
 #include "checks/limits.h"
 
-#include "checks/options.h"
+#include "checks/common.h"
 #include "util/units.h"
 
 const struct name_value limits_action[] = {
@@ -41,27 +41,27 @@ static int limits_prepare(const struct check_env *env, const void *settings, voi
 static void limits_rules(const void *state, struct sbuf *out)
 {
 	const struct limits_settings *set = state;
-	struct option_rules r;
+	struct checks_rules r;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	if (set->connections_per_client > 0)
-		option_rules_add(
+		checks_rules_add(
 			&r, set->shadow, "limits: connections of one client", "connect",
 			"when = ( { fact = \"client_connections\"; over = %lld; },\n"
 			"             { fact = \"trusted\"; is_not = \"yes\"; }, { fact = \"relay\"; is_not = \"yes\"; } );\n"
 			"    then = { defer = \"421 4.7.0 too many connections from your address\"; };",
 			(long long)set->connections_per_client);
 	if (set->message_size > 0) /* a string: numbers over 2^31 wrap in libconfig */
-		option_rules_add(&r, set->shadow, "limits: message size", "mail",
+		checks_rules_add(&r, set->shadow, "limits: message size", "mail",
 				 "when = ( { fact = \"size\"; over = \"%lld\"; } );\n"
 				 "    then = { reject = \"552 5.3.4 message is larger than %lld bytes\"; };",
 				 (long long)set->message_size, (long long)set->message_size);
 	if (set->recipients > 0)
-		option_rules_add(&r, set->shadow, "limits: recipients of one message", "rcpt",
+		checks_rules_add(&r, set->shadow, "limits: recipients of one message", "rcpt",
 				 "when = ( { fact = \"recipients\"; over = %lld; } );\n"
 				 "    then = { defer = \"452 4.5.3 too many recipients in one message\"; };",
 				 (long long)set->recipients);
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 const struct check limits_check = {

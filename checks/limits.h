@@ -30,7 +30,7 @@ CONF_STRUCT(rate_settings, RATE_SETTINGS);
 	S(INT, connections_per_client, CONF_RANGE(0, 1000000), "0",                                                    \
 	  "The most sessions that one client may have open, trusted networks and relays aside; 0: no limit.")          \
 	S(GROUPS, rates, rate_settings, NULL, "Rates: how much may come in a period.")                                 \
-	S(ENUM, on_error, option_on_error, "inherit",                                                                  \
+	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
 	  "When a rate cannot be asked; inherit: what redis.on_error says.")                                           \
 	S(BOOL, shadow, 0, "false", "Count and journal, refuse nothing.")
 CONF_STRUCT(limits_settings, LIMITS_SETTINGS);

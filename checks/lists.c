@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "checks/options.h"
+#include "checks/common.h"
 #include "mail/addr.h"
 
 #define CONF_SELF struct allow_settings
@@ -89,7 +89,7 @@ static int read_lists(const struct check_env *env, const struct lists_settings *
 	s->deny = read_list(deny, sort, &s->deny_names, errors);
 	s->allow_shadow = set->allow.shadow;
 	s->deny_shadow = set->deny.shadow;
-	s->refuse_at = names_name(option_refuse_at, set->deny.refuse_at);
+	s->refuse_at = names_name(checks_refuse_at, set->deny.refuse_at);
 	s->on_error = env->dns_on_error;
 	if (errors->errors != before) {
 		addr_list_free(&s->allow);
@@ -133,35 +133,35 @@ static void lists_release(void *state)
 static void clients_rules(const void *state, struct sbuf *out)
 {
 	const struct lists_state *s = state;
-	struct option_rules r;
+	struct checks_rules r;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	if (addr_list_count(s->allow) > 0)
-		option_rules_add(&r, s->allow_shadow, "allow: clients", NULL,
+		checks_rules_add(&r, s->allow_shadow, "allow: clients", NULL,
 				 "when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
 				 "    then = { skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
 	if (addr_list_count(s->deny) > 0)
-		option_rules_add(&r, s->deny_shadow, "deny: clients", s->refuse_at,
+		checks_rules_add(&r, s->deny_shadow, "deny: clients", s->refuse_at,
 				 "when = ( { fact = \"client_list\"; is = \"deny\"; } );\n"
 				 "    then = { reject = \"554 5.7.1 mail from your host is not accepted here\"; };");
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 static void senders_rules(const void *state, struct sbuf *out)
 {
 	const struct lists_state *s = state;
-	struct option_rules r;
+	struct checks_rules r;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	if (addr_list_count(s->allow) > 0)
-		option_rules_add(&r, s->allow_shadow, "allow: senders", NULL,
+		checks_rules_add(&r, s->allow_shadow, "allow: senders", NULL,
 				 "when = ( { fact = \"sender_list\"; is = \"allow\"; } );\n"
 				 "    then = { skip = ( \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
 	if (addr_list_count(s->deny) > 0)
-		option_rules_add(&r, s->deny_shadow, "deny: senders", NULL,
+		checks_rules_add(&r, s->deny_shadow, "deny: senders", NULL,
 				 "when = ( { fact = \"sender_list\"; is = \"deny\"; } );\n"
 				 "    then = { reject = \"554 5.7.1 mail from this sender is not accepted here\"; };");
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 /* ---- Facts ---- */

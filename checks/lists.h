@@ -19,7 +19,7 @@ CONF_STRUCT(allow_settings, ALLOW_SETTINGS);
 #define DENY_SETTINGS(S)                                                                                               \
 	S(STRINGS, clients, 0, NULL, "Addresses, networks and confirmed names of clients that are refused.")           \
 	S(STRINGS, senders, 0, NULL, "Addresses and domains of senders that are refused.")                             \
-	S(ENUM, refuse_at, option_refuse_at, "rcpt", "The earliest stage at which a denied client is refused.")        \
+	S(ENUM, refuse_at, checks_refuse_at, "rcpt", "The earliest stage at which a denied client is refused.")        \
 	S(BOOL, shadow, 0, "false", "Journal what would be refused, refuse nothing.")
 CONF_STRUCT(deny_settings, DENY_SETTINGS);
 

@@ -2,6 +2,8 @@
 
 noinst_LIBRARIES += libchecks.a
 libchecks_a_SOURCES = \
+	checks/common.c \
+	checks/common.h \
 	checks/dnsbl.c \
 	checks/dnsbl.h \
 	checks/dnsbl_codes.c \
@@ -14,9 +16,7 @@ libchecks_a_SOURCES = \
 	checks/limits.h \
 	checks/lists.c \
 	checks/lists.h \
-	checks/options.c \
-	checks/options.h \
-	checks/rate.c \
-	checks/rate.h \
 	checks/rates.c \
-	checks/rates.h
+	checks/rates.h \
+	checks/rates_def.c \
+	checks/rates_def.h

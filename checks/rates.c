@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checks/options.h"
-#include "checks/rate.h"
+#include "checks/common.h"
+#include "checks/rates_def.h"
 #include "net/redis.h"
 #include "util/bytes.h"
 
@@ -76,14 +76,14 @@ static int rates_prepare(const struct check_env *env, const void *settings, void
 		error_add(errors, NULL, 0, "out of memory");
 		return -1;
 	}
-	redis_script_init(&s->script, rate_script);
+	redis_script_init(&s->script, rates_script);
 	s->prefix = env->redis_prefix;
-	s->on_error = option_on_error_of(set->on_error, env->redis_on_error);
+	s->on_error = checks_on_error_of(set->on_error, env->redis_on_error);
 	s->shadow = set->shadow;
 	for (unsigned i = 0; i < set->rates.n; i++) {
 		struct rate *r = &s->v[s->n];
 
-		if (rate_read(r, &v[i], env->arena, errors) != 0)
+		if (rates_read(r, &v[i], env->arena, errors) != 0)
 			continue;
 		if (name_is_taken(s, r->name))
 			error_add(errors, v[i].where.file, v[i].where.line,
@@ -100,21 +100,21 @@ static int rates_prepare(const struct check_env *env, const void *settings, void
 static void rates_rules(const void *state, struct sbuf *out)
 {
 	const struct rates_state *s = state;
-	struct option_rules r;
+	struct checks_rules r;
 	char quoted[1024];
 	struct sbuf name;
 
-	option_rules_begin(&r, out);
+	checks_rules_begin(&r, out);
 	for (unsigned i = 0; i < s->n; i++) {
 		sbuf_fixed(&name, quoted, sizeof quoted);
-		option_quote(&name, s->v[i].name);
-		option_rules_add(&r, s->shadow, s->v[i].name, "rcpt",
+		checks_quote(&name, s->v[i].name);
+		checks_rules_add(&r, s->shadow, s->v[i].name, "rcpt",
 				 "when = ( { fact = \"rate\"; is = %s; } );\n"
 				 "    then = { %s = \"%s too much mail in a short time, try again later\"; };",
 				 quoted, s->v[i].action == LIMITS_REJECT ? "reject" : "defer",
 				 s->v[i].action == LIMITS_REJECT ? "550 5.7.1" : "450 4.7.1");
 	}
-	option_rules_end(&r);
+	checks_rules_end(&r);
 }
 
 /* ---- Redis ---- */
@@ -226,7 +226,7 @@ static struct rates_run *make_run(const struct check_call *c)
 		struct rates_part *p = &run->v[run->n];
 
 		p->rate = &s->v[i];
-		p->key = rate_key(p->rate, s->prefix, c);
+		p->key = rates_key(p->rate, s->prefix, c);
 		if (p->key == NULL)
 			continue;
 		if (p->rate->per_message)

@@ -2,8 +2,8 @@
  * One rate: what it counts, by what, and how; read from its settings.  And the script that keeps it in Redis.  Inside
  * checks/ only.
  */
-#ifndef MILLGATE_CHECKS_RATE_H
-#define MILLGATE_CHECKS_RATE_H
+#ifndef MILLGATE_CHECKS_RATES_DEF_H
+#define MILLGATE_CHECKS_RATES_DEF_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,13 +33,13 @@ struct rate {
 };
 
 /* Reads one element of limits.rates.  0, or -1 with errors added. */
-int rate_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors);
+int rates_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors);
 
 /*
  * The key of this rate for a recipient's mail: PREFIXrate:{NAME:VALUE:VALUE}, of the transaction's arena.  NULL when the
  * rate does not apply, since one of its values is absent (no AUTH, the null sender), or when out of memory.
  */
-const char *rate_key(const struct rate *r, const char *prefix, const struct check_call *c);
+const char *rates_key(const struct rate *r, const char *prefix, const struct check_call *c);
 
 /*
  * GCRA, the generic cell rate algorithm.  The key holds the "theoretical arrival time", in microseconds of Redis's clock,
@@ -51,6 +51,6 @@ const char *rate_key(const struct rate *r, const char *prefix, const struct chec
  *   peek   answers the same and takes nothing
  *   give   gives one unit back
  */
-extern const char rate_script[];
+extern const char rates_script[];
 
 #endif

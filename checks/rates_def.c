@@ -1,9 +1,9 @@
-#include "checks/rate.h"
+#include "checks/rates_def.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "checks/options.h"
+#include "checks/common.h"
 #include "util/bytes.h"
 #include "util/names.h"
 #include "util/units.h"
@@ -88,7 +88,7 @@ static const char *number_error(const struct rate_settings *set)
 	return NULL;
 }
 
-int rate_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors)
+int rates_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors)
 {
 	const char *wrong = number_error(set);
 	int64_t number = set->messages + set->recipients; /* one of them is 0 */
@@ -182,7 +182,7 @@ static bool add_by(struct sbuf *b, enum rate_by by, const struct check_call *c)
 	return false;
 }
 
-const char *rate_key(const struct rate *r, const char *prefix, const struct check_call *c)
+const char *rates_key(const struct rate *r, const char *prefix, const struct check_call *c)
 {
 	char buf[KEY_SIZE];
 	struct sbuf b;
@@ -200,7 +200,7 @@ const char *rate_key(const struct rate *r, const char *prefix, const struct chec
 
 /* ---- The script ---- */
 
-const char rate_script[] =
+const char rates_script[] =
 	"local t = redis.call('TIME')\n"
 	"local now = t[1] * 1000000 + t[2]\n"
 	"local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])\n"

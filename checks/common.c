@@ -1,0 +1,71 @@
+#include "checks/common.h"
+
+#include <stdarg.h>
+
+const struct name_value checks_on_error[] = {
+	{ "inherit", CHECKS_INHERIT },
+	{ "ignore", ON_ERROR_IGNORE },
+	{ "defer", ON_ERROR_DEFER },
+	{ NULL, 0 },
+};
+
+const struct name_value checks_refuse_at[] = {
+	{ "rcpt", CHECKS_AT_RCPT },
+	{ "connect", CHECKS_AT_CONNECT },
+	{ NULL, 0 },
+};
+
+const struct name_value checks_outcome[] = {
+	{ "ignore", CHECKS_IGNORE },
+	{ "mark", CHECKS_MARK },
+	{ "defer", CHECKS_DEFER },
+	{ "reject", CHECKS_REJECT },
+	{ NULL, 0 },
+};
+
+enum on_error checks_on_error_of(int set, enum on_error inherited)
+{
+	return set == CHECKS_INHERIT ? inherited : (enum on_error)set;
+}
+
+void checks_rules_begin(struct checks_rules *r, struct sbuf *out)
+{
+	r->out = out;
+	r->n = 0;
+	sbuf_add(out, "rules = (");
+}
+
+void checks_rules_add(struct checks_rules *r, bool shadow, const char *name, const char *refuse_at, const char *body,
+		      ...)
+{
+	va_list ap;
+
+	sbuf_add(r->out, r->n++ > 0 ? ",\n  { name = " : "\n  { name = ");
+	checks_quote(r->out, name);
+	sbuf_add(r->out, ";");
+	if (shadow)
+		sbuf_add(r->out, " shadow = true;");
+	if (refuse_at != NULL)
+		sbuf_addf(r->out, " refuse_at = \"%s\";", refuse_at);
+	sbuf_add(r->out, "\n    ");
+	va_start(ap, body);
+	sbuf_vaddf(r->out, body, ap);
+	va_end(ap);
+	sbuf_add(r->out, " }");
+}
+
+void checks_rules_end(struct checks_rules *r)
+{
+	sbuf_add(r->out, "\n);\n");
+}
+
+void checks_quote(struct sbuf *out, const char *s)
+{
+	sbuf_addc(out, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			sbuf_addc(out, '\\');
+		sbuf_addc(out, *s);
+	}
+	sbuf_addc(out, '"');
+}
