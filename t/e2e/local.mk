@@ -1,0 +1,34 @@
+# End-to-end: real Postfix, Redis and DNS on loopback.  One file a topic; t/lib/*.py is the harness.
+e2e_tests = \
+	t/e2e/actors.py \
+	t/e2e/config.py \
+	t/e2e/dns_away.py \
+	t/e2e/dnsbl.py \
+	t/e2e/fcrdns.py \
+	t/e2e/greylist.py \
+	t/e2e/journal.py \
+	t/e2e/limits.py \
+	t/e2e/lists.py \
+	t/e2e/mixed.py \
+	t/e2e/redis_away.py \
+	t/e2e/reload.py \
+	t/e2e/rules.py \
+	t/e2e/stock.py \
+	t/e2e/stop.py \
+	t/e2e/subjects.py
+
+e2e_harness = \
+	t/lib/dns.py \
+	t/lib/dnsd.py \
+	t/lib/gate.py \
+	t/lib/message.py \
+	t/lib/place.py \
+	t/lib/postfix.py \
+	t/lib/redis_server.py \
+	t/lib/sink.py \
+	t/lib/smtp.py \
+	t/lib/tap.py \
+	t/lib/world.py
+
+TESTS += $(e2e_tests)
+EXTRA_DIST += $(e2e_tests) $(e2e_harness)

@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""Redis stopped, hung, restarted: mail flows or is deferred as configured, and all recovers by itself."""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
+from message import message, payload
+from place import until
+from tap import eq, ok, topic
+from world import World
+
+CONFIG = """
+greylist: { enabled = true; delay = "1h"; };
+limits: { rates = ( { by = ( "client_ip" ); messages = 1000; per = "1h"; } ); };
+"""
+LONG = 20  # seconds: a hang, far beyond the time-out of 2 s
+
+
+def redis(w, on_error):
+    return '{ server = "unix:%s"; timeout = "2s"; on_error = "%s"; }' % (w.redis.socket, on_error)
+
+
+def timed(w, **options):
+    began = time.monotonic()
+    outcome = w.send(**options)
+    return outcome, time.monotonic() - began
+
+
+def recovers(w, what):
+    """A new triplet is greylisted again, which needs Redis."""
+    names = iter(range(1000))
+    until(what, lambda: w.send(sender="r%d@example.org" % next(names)).status == "451 4.7.1"
+          and w.redis.keys("millgate:grey:*"))
+    ok(True, what)
+
+
+with World(CONFIG) as w:
+    eq(w.send().status, "451 4.7.1", "Redis is there: greylisted")
+
+    topic("stopped, on_error = ignore")
+    w.redis.stop()
+    sent = message("while Redis is away")
+    outcome, took = timed(w, text=sent)
+    ok(outcome.ok, "mail flows: %r" % outcome)
+    ok(took < LONG, "at once")
+    ok(all(w.send(sent).ok for _ in range(5)), "and goes on flowing")
+    eq([payload(m) for m in w.inbox("bob")], [sent] * 6, "all of it is delivered")
+    w.redis.start()
+    recovers(w, "Redis is back: greylisted again, without a restart")
+
+    topic("restarted: it has forgotten our scripts")
+    w.redis.stop()
+    w.redis.start()
+    recovers(w, "greylisted again")
+    w.redis.cmd("SCRIPT", "FLUSH")
+    eq(w.send(sender="flushed@example.org").status, "451 4.7.1", "SCRIPT FLUSH is not even noticed")
+
+    topic("hung, on_error = ignore")
+    w.redis.freeze()
+    outcome, took = timed(w, text=sent)
+    ok(outcome.ok, "mail flows: %r" % outcome)
+    ok(took < LONG, "after the time-out")
+    w.redis.thaw()
+    recovers(w, "it answers again: greylisted")
+
+    topic("on_error = defer")
+    w.configure(CONFIG, redis=redis(w, "defer"))
+    w.redis.flush()
+    w.redis.stop()
+    outcome, took = timed(w)
+    eq((outcome.stage, outcome.status), ("RCPT", "451 4.7.1"), "stopped: mail is deferred")
+    ok(took < LONG, "at once")
+    ok(outcome.last.id, "the reply names the transaction: %s" % outcome.last)
+    ok(w.send(login="bob", rcpts=["x@remote.example"]).last.code in (250, 451), "outbound mail has an answer too")
+    w.redis.start()
+    until("Redis to be used again", lambda: w.send(sender="back@example.org") and w.redis.keys("millgate:grey:*"))
+    w.configure('limits: { rates = ( { by = ( "client_ip" ); messages = 1000; per = "1h"; } ); };',
+                redis=redis(w, "defer"))
+    w.redis.freeze()
+    outcome, took = timed(w)
+    eq(outcome.status, "451 4.7.1", "hung: mail is deferred")
+    ok(took < LONG, "after the time-out")
+    w.redis.thaw()
+    until("mail to flow again", lambda: w.send().ok)
+    ok(True, "it answers again: mail flows")
+
+    topic("never there")
+    w.redis.stop()
+    w.configure(CONFIG)
+    ok(w.send().ok, "started without Redis, on_error = ignore: mail flows")
+    w.redis.start()
+    recovers(w, "Redis has come: greylisted")
+
+    w.end()
