@@ -17,3 +17,11 @@ libengine_a_SOURCES = \
 	engine/snapshot.c engine/snapshot.h \
 	engine/transaction.c \
 	engine/who.c
+
+ENGINE_TEST_LIBS = \
+	libtap.a libengine.a librules.a libgreylist.a libchecks.a libmime.a libmail.a libnet.a libconf.a libutil.a \
+	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(PSL_LIBS) $(CONFIG_LIBS) $(GMIME_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS)
+
+check_PROGRAMS += t/unit/engine_verdict
+t_unit_engine_verdict_SOURCES = t/unit/engine_verdict.c t/unit/engine_fixture.c t/unit/engine_fixture.h
+t_unit_engine_verdict_LDADD = $(ENGINE_TEST_LIBS)
