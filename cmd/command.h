@@ -1,0 +1,52 @@
+/*
+ * The commands of `millgate`: what each is given, and what they share.
+ */
+#ifndef MILLGATE_CMD_COMMAND_H
+#define MILLGATE_CMD_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/engine.h"
+#include "util/error.h"
+#include "util/sbuf.h"
+
+enum { COMMAND_FINE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 }; /* exit statuses */
+
+struct command_call {
+	const char *conf; /* -c */
+	bool json;        /* --json */
+	int argc;         /* what is left of the arguments, without the command's name */
+	char **argv;
+};
+
+/* A row of the table in millgate.c. */
+struct command {
+	const char *name;
+	const char *arguments; /* for the usage line */
+	const char *summary;
+	const char *help; /* more, for --help; or NULL */
+	int (*run)(const struct command_call *call);
+};
+
+/* config.c */
+int command_check(const struct command_call *call);
+int command_rules(const struct command_call *call);
+/* daemon_control.c */
+int command_reload(const struct command_call *call);
+int command_status(const struct command_call *call);
+
+/* ---- Shared ---- */
+
+/* The configuration; NULL after its errors were printed.  Warnings are not: `check` is for them. */
+struct engine *command_load(const struct command_call *call);
+
+/* Prints errors and warnings to stderr, or as JSON to stdout. */
+void command_errors(const struct command_call *call, const struct error_list *errors);
+
+/* Prints what was built, and whether all of it could be: COMMAND_FINE or COMMAND_FAILED. */
+int command_print(struct sbuf *out);
+
+enum { COMMAND_OUTPUT_MAX = 64 << 20 }; /* of one command, for sbuf_heap() */
+
+#endif

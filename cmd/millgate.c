@@ -1,0 +1,119 @@
+/* millgate: the administrator's command.  A table of commands; each runs elsewhere. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/command.h"
+#include "util/names.h"
+
+static const struct command commands[] = {
+	{ "check", "", "read the configuration and report every error and warning",
+	  "Exits with 1 when there is an error.  Nothing is started.\n", command_check },
+	{ "rules", "", "print the compiled rules, built-in ones included, in the order of evaluation",
+	  "For each: the earliest stage at which it can fire, what it waits for, the facts that it reads, file and line.\n",
+	  command_rules },
+	{ "reload", "", "have the running daemon read its configuration again",
+	  "A configuration with an error changes nothing; the errors are printed, and the exit status is 1.\n",
+	  command_reload },
+	{ "status", "", "print the running daemon's counters, as JSON", NULL, command_status },
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_overview(FILE *f)
+{
+	fputs("usage: millgate COMMAND [-c FILE] [--json] ...\n\n", f);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  version    print the version\n\n"
+	      "  -c FILE    the configuration (" MILLGATE_CONF ")\n"
+	      "  --json     print JSON\n"
+	      "  --help     more about a command\n",
+	      f);
+}
+
+static void print_help(const struct command *c, FILE *f)
+{
+	fprintf(f, "usage: millgate %s [-c FILE] [--json]%s%s\n%s: %s\n", c->name, c->arguments[0] != '\0' ? " " : "",
+		c->arguments, c->name, c->summary);
+	if (c->help != NULL)
+		fprintf(f, "\n%s", c->help);
+}
+
+static const struct command *find(const char *name)
+{
+	struct names_nearest nearest;
+
+	names_nearest_init(&nearest, name);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+		names_nearest_try(&nearest, commands[i].name);
+	}
+	fprintf(stderr, "millgate: there is no command \"%s\"", name);
+	if (nearest.best != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?", nearest.best);
+	fputs("\nmillgate --help lists the commands.\n", stderr);
+	return NULL;
+}
+
+/* The options that every command takes, wherever they stand among its arguments. */
+static int run(const struct command *c, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct command_call call = { .conf = MILLGATE_CONF };
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:jh", options, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			call.conf = optarg;
+			break;
+		case 'j':
+			call.json = true;
+			break;
+		case 'h':
+			print_help(c, stdout);
+			return COMMAND_FINE;
+		default:
+			print_help(c, stderr);
+			return COMMAND_USAGE;
+		}
+	}
+	call.argc = argc - optind;
+	call.argv = argv + optind;
+	if (c->arguments[0] == '\0' && call.argc > 0) {
+		fprintf(stderr, "millgate %s takes no arguments\n", c->name);
+		return COMMAND_USAGE;
+	}
+	o = c->run(&call);
+	if (o == COMMAND_USAGE)
+		print_help(c, stderr);
+	return o;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct command *c;
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		print_overview(stdout);
+		return COMMAND_FINE;
+	}
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 || strcmp(name, "version") == 0) {
+		puts("millgate " PACKAGE_VERSION);
+		return COMMAND_FINE;
+	}
+	if (name[0] == '\0' || name[0] == '-') {
+		print_overview(stderr);
+		return COMMAND_USAGE;
+	}
+	c = find(name);
+	return c != NULL ? run(c, argc - 1, argv + 1) : COMMAND_USAGE;
+}
