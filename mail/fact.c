@@ -46,14 +46,15 @@ static int word_compare(const void *key, const void *row)
 	return strcmp(key, ((const struct fact_text *)row)->raw);
 }
 
+/* Most text is folded as it comes; then one copy is both. */
 static bool text_make(struct fact_text *t, struct arena *a, const char *p, size_t n)
 {
-	t->raw = arena_strndup(a, p, n);
-	if (t->raw == NULL)
+	t->folded = fold_text(a, p, n, &t->folded_n);
+	if (t->folded == NULL)
 		return false;
 	t->raw_n = n;
-	t->folded = fold_text(a, t->raw, n, &t->folded_n); /* often raw itself */
-	return t->folded != NULL;
+	t->raw = t->folded_n == n && memcmp(t->folded, p, n) == 0 ? t->folded : arena_strndup(a, p, n);
+	return t->raw != NULL;
 }
 
 void fact_set_text(struct fact_value *f, struct arena *a, const char *p, size_t n)
@@ -69,13 +70,14 @@ void fact_set_text(struct fact_value *f, struct arena *a, const char *p, size_t 
 
 void fact_add_text(struct fact_value *f, struct arena *a, const char *p, size_t n)
 {
-	struct fact_text *t = (struct fact_text *)f->text;
+	struct fact_text *t;
 
 	if (f->state != FACT_KNOWN || f->n == 0) {
 		fact_set_text(f, a, p, n);
 		return;
 	}
 	/* Room grows at powers of two; a single value may be one of the static words, and is left alone. */
+	t = (struct fact_text *)f->text;
 	if ((f->n & (f->n - 1)) == 0) {
 		t = arena_calloc(a, (size_t)f->n * 2, sizeof *t);
 		if (t == NULL)

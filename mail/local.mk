@@ -1,6 +1,7 @@
 # mail/: one transaction as data.
 
 noinst_LIBRARIES += libmail.a
+libmail_a_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
 libmail_a_SOURCES = \
 	mail/addr.c \
 	mail/addr.h \
@@ -18,4 +19,3 @@ libmail_a_SOURCES = \
 	mail/txn.h \
 	mail/verdict.c \
 	mail/verdict.h
-libmail_a_CFLAGS = $(AM_CFLAGS) $(PSL_CFLAGS)

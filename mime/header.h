@@ -4,6 +4,7 @@
 #ifndef MILLGATE_MIME_HEADER_H
 #define MILLGATE_MIME_HEADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/arena.h"
@@ -15,7 +16,7 @@ struct mime_charsets {
 };
 
 struct mime_text {
-	const char *p; /* UTF-8, NUL-terminated; may hold NUL */
+	const char *p; /* valid UTF-8, NUL-terminated, without NUL, CR and LF */
 	size_t n;
 };
 
@@ -24,9 +25,17 @@ struct mime_text {
  * words of one charset are joined as bytes before they are converted.  Leading and trailing white space is dropped.
  * Raw 8-bit that is not UTF-8 gives one text per candidate charset: *out is an array of *n texts, at least one.  0, or
  * -1 when out of memory.
+ *
+ * A fold, with the white space around it, is one space.  Encoded words that are broken stay as they came; those whose
+ * charset is unknown or says nothing of 8-bit bytes are read as raw text.  Raw text with some valid UTF-8 in it gives a
+ * last text with U+FFFD for the rest; so do bytes that are no character of the charset they claim.  Equal texts come
+ * once.  Line breaks out of encoded words become spaces, NUL becomes U+FFFD.
  */
 int mime_decode(struct arena *a, const char *value, size_t value_n, const struct mime_charsets *charsets,
 		struct mime_text **out, unsigned *n);
+
+/* Whether a charset of that name can be a candidate: for checking configurations. */
+bool mime_charset_known(const char *name);
 
 /*
  * The mailbox addresses of an address-list field (RFC 5322 3.4): "local@domain" each, groups flattened, comments and
