@@ -23,8 +23,8 @@ struct conf_node {
 	enum conf_type type;
 	const char *name; /* NULL in a list */
 	const char *file; /* as the administrator would open it */
-	int line;
-	const char *str;                         /* CONF_STRING; also the text of what was written for CONF_INT */
+	int line;                                /* of the name, or of the value in a list; 0 for the root */
+	const char *str;                         /* CONF_STRING; the text as written for CONF_INT and CONF_FLOAT */
 	int64_t num;                             /* CONF_INT */
 	double real;                             /* CONF_FLOAT */
 	bool flag;                               /* CONF_BOOL */
@@ -34,8 +34,11 @@ struct conf_node {
 
 /*
  * Reads a file with its @include files (relative to the including file) and, beside it, rules.d/ *.conf, whose `rules`
- * lists are appended to the root's in the order of their names.  All memory is of the arena.  NULL after a syntax
- * error, which is in the list with the likely cause.
+ * lists are appended to the root's in the order of their names.  All memory is of the arena.
+ *
+ * NULL after a syntax error that loses the thread, or when the file cannot be read.  After one that can be mended (a
+ * missing comma, a setting given twice, 10s without quotes ...) the tree comes all the same, so that one run finds the
+ * other errors too: whether the configuration may be used is what errors->errors says, never this pointer alone.
  */
 struct conf_node *conf_load(const char *path, struct arena *a, struct error_list *errors);
 
@@ -62,7 +65,8 @@ struct conf_strings {
 
 /*
  * A string or a list of strings; an item "file:/path" is replaced by that file's lines (blank ones and #-comments
- * left out, white space trimmed).  0, or -1 with errors added.
+ * left out, white space trimmed; a path without a leading slash is taken from the configuration file's folder).  0, or
+ * -1 with errors added, and what could be read in *out.
  */
 int conf_strings(const struct conf_node *node, struct conf_strings *out, struct arena *a, struct error_list *errors);
 
@@ -73,8 +77,11 @@ int conf_strings(const struct conf_node *node, struct conf_strings *out, struct 
  *	#define GREYLIST_SETTINGS(S)                                                    \
  *		S(BOOL, enabled, 0, "false", "Whether greylisting refuses anything.")   \
  *		S(DURATION, delay, 0, "10s", "How long a new triplet is deferred.")
- *	CONF_STRUCT(grey_settings, GREYLIST_SETTINGS);            in a header: the struct
- *	CONF_TABLE(grey_settings, GREYLIST_SETTINGS, grey_verify) in one .c file: the table `grey_settings_table`
+ *	CONF_STRUCT(grey_settings, GREYLIST_SETTINGS);              in a header: the struct
+ *
+ *	#define CONF_SELF struct grey_settings                      in one .c file: the table `grey_settings_table`
+ *	CONF_TABLE(grey_settings, GREYLIST_SETTINGS, grey_verify);
+ *	#undef CONF_SELF
  *
  * TYPE       C type                 arg                       default (text)
  * BOOL       bool                   0                         "true", "false"
@@ -132,7 +139,10 @@ struct conf_table {
 	size_t size;
 	const struct conf_row *rows;
 	unsigned n;
-	/* Checks what one row cannot: NULL, or answers 0, or -1 with errors added. */
+	/*
+	 * Checks what one row cannot: NULL, or answers 0, or -1 with errors added.  Called for groups that stand in the
+	 * file, once all their rows were right; `group` is never NULL.
+	 */
 	int (*verify)(void *settings, const struct conf_node *group, struct error_list *errors);
 };
 
