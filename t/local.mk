@@ -17,7 +17,7 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; SANITIZER='$(SANITIZER)'; export SANITIZER; \
 	. '$(abs_top_srcdir)/t/lib/env';
 
-EXTRA_DIST += t/lib/env t/lib/lsan.supp t/lib/tsan.supp t/lib/cppcheck.supp t/lib/tap.py
+EXTRA_DIST += t/lib/env t/lib/lsan.supp t/lib/tsan.supp t/lib/cppcheck.supp
 
 # For t/run: what `make check` builds, and which logs it leaves.
 check-programs: $(check_LIBRARIES) $(check_PROGRAMS)
