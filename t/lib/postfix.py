@@ -96,7 +96,7 @@ class Postfix:
             "data_directory = " + self.place.path("postfix/data"),
             # It must be an address that an interface carries; where smtpd listens is in master.cf.
             "inet_interfaces = 127.0.0.1",
-            "inet_protocols = ipv4",
+            "inet_protocols = all",
             "maillog_file = " + self.log,
             "maillog_file_prefixes = " + self.place.dir,
             "syslog_name = postfix",
