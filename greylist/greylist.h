@@ -1,0 +1,31 @@
+/*
+ * Greylisting: a client, a sender and a recipient that were not seen together before are asked to come again, since
+ * much of what sends spam does not.  Layer 2; over net/.  One script call in Redis per recipient, by Redis's clock.
+ *
+ * ask     records the attempt, and the pass when the time has come: that a client comes again is known from then on, even
+ *         when this message is refused for another reason.  There is nothing to take back.
+ * commit  renews a pass that was used; no more often than is needed to keep it (GREY_RENEW_PART), so that most
+ *         messages of a known triplet cost one command.
+ */
+#ifndef MILLGATE_GREYLIST_GREYLIST_H
+#define MILLGATE_GREYLIST_GREYLIST_H
+
+#include "conf/conf.h"
+#include "mail/check.h"
+
+extern const struct name_value grey_on_error[]; /* inherit, ignore, defer */
+
+#define GREYLIST_SETTINGS(S)                                                                                           \
+	S(BOOL, enabled, 0, "true", "Whether a section that stands in the file does anything.")                        \
+	S(DURATION, delay, 0, "10s", "How long a new triplet is deferred.")                                            \
+	S(DURATION, retry_window, 0, "5h", "How late a retry may come; after that the triplet is new again.")          \
+	S(DURATION, pass_for, 0, "14d", "How long a pass is remembered after it was last used.")                       \
+	S(INT, ipv4_mask, CONF_RANGE(8, 32), "24", "Clients of one IPv4 network of this size count as one.")           \
+	S(INT, ipv6_mask, CONF_RANGE(16, 128), "64", "Clients of one IPv6 network of this size count as one.")         \
+	S(ENUM, on_error, grey_on_error, "inherit", "When Redis does not answer; inherit: what redis.on_error says.")  \
+	S(BOOL, shadow, 0, "false", "Learn and journal, defer nothing.")
+CONF_STRUCT(grey_settings, GREYLIST_SETTINGS);
+
+extern const struct check greylist_check;
+
+#endif
