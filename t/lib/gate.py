@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 
 import tap
@@ -92,19 +93,19 @@ class Gate:
 
     # ---- Running ----
 
-    def start(self, patience=PATIENCE):
+    def start(self, patience=PATIENCE, port=None):
+        """port: it listens there, on the address of the place, and not on the Unix socket."""
         first = self.process is None
         self.process = Process("millgated", [program("millgated"), "-f", "-c", self.config], self.output, environment())
         if first:
             self.place.on_close(self._finish)
-        self.process.ready(self._answers, patience)
+        self.process.ready(lambda: self._answers(port), patience)
         return self
 
-    def _answers(self):
-        import socket
-        with socket.socket(socket.AF_UNIX) as s:
+    def _answers(self, port):
+        with socket.socket(socket.AF_INET if port else socket.AF_UNIX) as s:
             try:
-                s.connect(self.socket)
+                s.connect((self.place.ip, port) if port else self.socket)
                 return True
             except OSError:
                 return False

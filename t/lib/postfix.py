@@ -150,6 +150,11 @@ class Postfix:
             self.master.stop()
             self.master = None
 
+    def set(self, line):
+        """Changes one line of main.cf, and reads it again."""
+        run(["postconf", "-c", self.config, "-e", line])
+        self.reload()
+
     def reload(self):
         """Reads main.cf again; sessions that are open keep what they had."""
         self.master.kill(signal.SIGHUP)
