@@ -1,0 +1,165 @@
+#include "net/dns_context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <unbound-event.h>
+#include <unbound.h>
+
+#include "util/ip.h"
+#include "util/log.h"
+
+static const char resolv_conf[] = "/etc/resolv.conf";
+
+struct setting {
+	const char *name, *value;
+};
+
+static const struct setting settings[] = {
+	/* No DNSSEC validation: mail policy does not use it, and a site's resolver validates. */
+	{ "module-config:", "iterator" },
+	/* The library's defaults are those of a single-user tool. */
+	{ "msg-cache-size:", "16m" },
+	{ "rrset-cache-size:", "32m" },
+	{ "outgoing-range:", "256" },
+	{ "num-queries-per-thread:", "4096" },
+	{ "outgoing-num-tcp:", "32" },
+	/* Resolvers on loopback are the rule. */
+	{ "do-not-query-localhost:", "no" },
+	/* A server that was away is asked again soon: the default forgets that it was dead only after 15 minutes. */
+	{ "infra-host-ttl:", "5" },
+	{ "infra-cache-min-rtt:", "400" },
+	{ "infra-keep-probing:", "yes" },
+	/* Private addresses and reverse zones are asked too. */
+	{ "unblock-lan-zones:", "yes" },
+	{ "insecure-lan-zones:", "yes" },
+};
+
+static int apply_settings(struct ub_ctx *ub, struct error_list *errors)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		int rc = ub_ctx_set_option(ub, settings[i].name, settings[i].value);
+
+		if (rc == 0)
+			continue;
+		error_add(errors, NULL, 0, "libunbound refuses its setting %s %s: %s", settings[i].name,
+			  settings[i].value, ub_strerror(rc));
+		return -1;
+	}
+	return 0;
+}
+
+/* "ADDRESS" or "ADDRESS@PORT": libunbound would take a broken port for another one. */
+static int check_server(const char *server)
+{
+	enum { MAX_PORT = 65535 };
+	const char *at = strchr(server, '@');
+	size_t n = at != NULL ? (size_t)(at - server) : strlen(server);
+	char address[IP_TEXT_SIZE];
+	unsigned long port;
+	struct ip ip;
+	char *end;
+
+	if (n >= sizeof(address))
+		return -1;
+	memcpy(address, server, n);
+	address[n] = '\0';
+	if (strchr(address, '[') != NULL || ip_parse(&ip, address) != 0)
+		return -1;
+	if (at == NULL)
+		return 0;
+	if (at[1] < '0' || at[1] > '9')
+		return -1;
+	port = strtoul(at + 1, &end, 10);
+	return *end == '\0' && port > 0 && port <= MAX_PORT ? 0 : -1;
+}
+
+static int add_servers(struct ub_ctx *ub, const struct net_dns_options *o, struct error_list *errors)
+{
+	int rc, bad = 0;
+
+	for (unsigned i = 0; i < o->n_servers; i++) {
+		if (check_server(o->servers[i]) != 0) {
+			error_add(errors, NULL, 0, "\"%s\" is no DNS server: ADDRESS or ADDRESS@PORT is expected",
+				  o->servers[i]);
+			bad = -1;
+			continue;
+		}
+		rc = ub_ctx_set_fwd(ub, o->servers[i]);
+		if (rc != 0) {
+			error_add(errors, NULL, 0, "libunbound refuses the DNS server \"%s\": %s", o->servers[i],
+				  ub_strerror(rc));
+			bad = -1;
+		}
+	}
+	return bad;
+}
+
+static int use_resolv_conf(struct ub_ctx *ub, struct error_list *errors)
+{
+	int rc;
+
+	if (access(resolv_conf, R_OK) != 0) {
+		log_warning("%s cannot be read: asking the DNS server on 127.0.0.1, as the C library does",
+			    resolv_conf);
+		rc = ub_ctx_set_fwd(ub, "127.0.0.1");
+	} else {
+		rc = ub_ctx_resolvconf(ub, resolv_conf);
+	}
+	if (rc == 0)
+		return 0;
+	error_add(errors, NULL, 0, "%s: libunbound cannot use it: %s", resolv_conf, ub_strerror(rc));
+	return -1;
+}
+
+/*
+ * The zones that libunbound answers by itself (RFC 6303, RFC 6761, RFC 7686), beside those of unblock-lan-zones.  The
+ * first call makes all options final, so it comes last.
+ */
+static int unblock_zones(struct ub_ctx *ub, struct error_list *errors)
+{
+	static const char *const zones[] = {
+		"localhost.",
+		"127.in-addr.arpa.",
+		"test.",
+		"invalid.",
+		"onion.",
+		"home.arpa.",
+		"resolver.arpa.",
+		"service.arpa.",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+	};
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+		int rc = ub_ctx_zone_remove(ub, zones[i]);
+
+		if (rc == 0)
+			continue;
+		error_add(errors, NULL, 0, "libunbound refuses to give up the zone %s: %s", zones[i], ub_strerror(rc));
+		return -1;
+	}
+	return 0;
+}
+
+struct ub_ctx *dns_context_new(struct event_base *base, const struct net_dns_options *o, struct error_list *errors)
+{
+	struct ub_ctx *ub = ub_ctx_create_event(base);
+
+	if (ub == NULL) {
+		error_add(errors, NULL, 0, "libunbound cannot start: out of memory, or no source of randomness");
+		return NULL;
+	}
+	(void)ub_ctx_debugout(ub, NULL); /* it would write to stderr, which may be a client's socket in a daemon */
+	if (apply_settings(ub, errors) != 0)
+		goto fail;
+	if (o->n_servers > 0 ? add_servers(ub, o, errors) != 0 : use_resolv_conf(ub, errors) != 0)
+		goto fail;
+	if (o->n_servers > 0 && unblock_zones(ub, errors) != 0)
+		goto fail;
+	return ub;
+fail:
+	ub_ctx_delete(ub);
+	return NULL;
+}

@@ -1,0 +1,264 @@
+#include "net/op.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "util/clock.h"
+
+enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+
+struct net_wait {
+	/* immutable */
+	struct net *net;
+
+	/* owned by the thread that uses the wait */
+	struct net_tasks batch; /* submitted, not yet sent */
+	unsigned batch_n;       /* how many of them will come back to this wait */
+
+	atomic_uint refs; /* the owner, each question sent, the loop's to_wake */
+
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t all_done;
+	size_t missing; /* answers the owner is blocked for */
+
+	/* owned by the loop thread */
+	struct net_wait *wake_next;
+	bool waking;
+};
+
+struct net_wait *net_wait_new(struct net *n)
+{
+	struct net_wait *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+
+	if (w == NULL)
+		return NULL;
+	w->net = n;
+	atomic_init(&w->refs, 1);
+	if (pthread_condattr_init(&attr) != 0)
+		goto fail_wait;
+	if (pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&w->all_done, &attr) != 0)
+		goto fail_attr;
+	if (pthread_mutex_init(&w->lock, NULL) != 0)
+		goto fail_cond;
+	pthread_condattr_destroy(&attr);
+	return w;
+fail_cond:
+	pthread_cond_destroy(&w->all_done);
+fail_attr:
+	pthread_condattr_destroy(&attr);
+fail_wait:
+	free(w);
+	return NULL;
+}
+
+static void wait_unref(struct net_wait *w)
+{
+	if (atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->all_done);
+	free(w);
+}
+
+void net_wait_free(struct net_wait **w)
+{
+	if (*w == NULL)
+		return;
+	net_flush(*w); /* what was told must still arrive */
+	wait_unref(*w);
+	*w = NULL;
+}
+
+struct net *wait_net(const struct net_wait *w)
+{
+	return w->net;
+}
+
+void net_flush(struct net_wait *w)
+{
+	if (w->batch.first == NULL)
+		return;
+	atomic_fetch_add_explicit(&w->refs, w->batch_n, memory_order_relaxed);
+	w->batch_n = 0;
+	net_post(w->net, &w->batch);
+}
+
+/* ---- Questions ---- */
+
+struct net_op *op_new(struct net_wait *w, enum op_kind kind, size_t room_n, bool told)
+{
+	struct net_op *op;
+
+	/* Answers share the room: leave some even when the question is short. */
+	enum { ROOM_MIN = 192 };
+	if (room_n < ROOM_MIN)
+		room_n = ROOM_MIN;
+	op = malloc(sizeof(*op) + room_n);
+	if (op == NULL)
+		return NULL;
+	*op = (struct net_op){ .wait = told ? NULL : w, .kind = kind, .room_n = room_n };
+	atomic_init(&op->refs, told ? 1 : 2);
+	return op;
+}
+
+void op_submit(struct net_wait *w, struct net_op *op, void (*run)(struct net *n, struct net_task *t))
+{
+	op->task.run = run;
+	net_tasks_add(&w->batch, &op->task);
+	if (op->wait != NULL)
+		w->batch_n++;
+}
+
+void op_answered(struct net_op *op)
+{
+	atomic_store_explicit(&op->done, true, memory_order_release);
+	op_unref(op); /* the loop never sees it */
+}
+
+void op_unref(struct net_op *op)
+{
+	if (atomic_fetch_sub_explicit(&op->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	free(op->extra);
+	free(op);
+}
+
+void net_op_free(struct net_op **op)
+{
+	if (*op == NULL)
+		return;
+	op_unref(*op);
+	*op = NULL;
+}
+
+bool net_op_done(const struct net_op *op)
+{
+	return atomic_load_explicit(&op->done, memory_order_acquire);
+}
+
+void *op_answer_room(struct net_op *op, size_t n)
+{
+	assert(op->extra == NULL);
+	if (n <= op->room_n)
+		return op->room;
+	op->extra = malloc(n);
+	return op->extra;
+}
+
+void op_list_add(struct op_list *l, struct net_op *op)
+{
+	op->next = NULL;
+	op->prev = l->last;
+	if (l->last != NULL)
+		l->last->next = op;
+	else
+		l->first = op;
+	l->last = op;
+	l->n++;
+}
+
+void op_list_remove(struct op_list *l, struct net_op *op)
+{
+	if (op->prev != NULL)
+		op->prev->next = op->next;
+	else
+		l->first = op->next;
+	if (op->next != NULL)
+		op->next->prev = op->prev;
+	else
+		l->last = op->prev;
+	op->prev = op->next = NULL;
+	l->n--;
+}
+
+/* ---- Finishing (loop thread) and awaiting (owner) ---- */
+
+void op_finish(struct net *n, struct net_op *op)
+{
+	struct net_wait *w = op->wait;
+	bool last;
+
+	if (w == NULL) {
+		atomic_store_explicit(&op->done, true, memory_order_release);
+		return;
+	}
+	pthread_mutex_lock(&w->lock);
+	atomic_store_explicit(&op->done, true, memory_order_release);
+	last = op->awaited && --w->missing == 0;
+	pthread_mutex_unlock(&w->lock);
+
+	if (!last) {
+		wait_unref(w);
+		return;
+	}
+	/* The waiter is woken at the end of the round: a thread that runs now would take the loop's core from those whose
+	 * answers are next.  The question's share in w passes to the list. */
+	if (w->waking) {
+		wait_unref(w);
+		return;
+	}
+	w->waking = true;
+	w->wake_next = n->to_wake;
+	n->to_wake = w;
+}
+
+void wait_wake_all(struct net *n)
+{
+	while (n->to_wake != NULL) {
+		struct net_wait *w = n->to_wake;
+
+		n->to_wake = w->wake_next;
+		w->waking = false;
+		pthread_cond_signal(&w->all_done);
+		wait_unref(w);
+	}
+}
+
+static struct timespec to_timespec(int64_t mono_ms)
+{
+	struct timespec ts = { 0 };
+
+	if (mono_ms > 0) {
+		ts.tv_sec = (time_t)(mono_ms / MS_PER_S);
+		ts.tv_nsec = (long)(mono_ms % MS_PER_S) * NS_PER_MS;
+	}
+	return ts;
+}
+
+/* Counts the open ones, and marks them so that the loop counts down. */
+static size_t mark_open(struct net_op *const *ops, size_t n, bool awaited)
+{
+	size_t open = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i] == NULL || net_op_done(ops[i]))
+			continue;
+		open += ops[i]->awaited != awaited; /* one op may be named twice */
+		ops[i]->awaited = awaited;
+	}
+	return open;
+}
+
+bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms)
+{
+	struct timespec until = to_timespec(deadline_ms);
+	int rc = 0;
+
+	net_flush(w);
+	pthread_mutex_lock(&w->lock);
+	w->missing = mark_open(ops, n, true);
+	while (w->missing > 0 && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&w->all_done, &w->lock, &until);
+	if (w->missing > 0) {
+		mark_open(ops, n, false);
+		w->missing = 0;
+		pthread_mutex_unlock(&w->lock);
+		return false;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return true;
+}
