@@ -44,5 +44,6 @@ bench: all $(bench_programs)
 
 .PHONY: lint bench
 
+include t/milter/local.mk
 include t/bench/local.mk
 include t/e2e/local.mk

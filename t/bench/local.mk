@@ -1,4 +1,11 @@
-# The benchmark.  `make bench` builds $(bench_programs) and runs t/bench/run.  A program is declared as
-#	EXTRA_PROGRAMS += t/bench/load
-#	bench_programs += t/bench/load
-bench_programs =
+# The benchmark: `make bench` builds $(bench_programs) and runs t/bench/run.
+EXTRA_PROGRAMS += t/bench/floor t/bench/millload
+bench_programs = t/bench/floor t/bench/millload
+EXTRA_DIST += t/bench/run
+
+t_bench_floor_SOURCES = t/bench/floor.c
+t_bench_floor_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
+t_bench_floor_LDADD = $(MILTER_LIBS)
+
+t_bench_millload_SOURCES = t/bench/millload.c
+t_bench_millload_LDADD = libmta.a

@@ -1,0 +1,7 @@
+# The milter protocol: an MTA of our own, and what millgated answers it.
+check_LIBRARIES += libmta.a
+libmta_a_SOURCES = t/lib/mta.c t/lib/mta.h
+
+check_PROGRAMS += t/milter/mtatalk
+t_milter_mtatalk_SOURCES = t/milter/mtatalk.c
+t_milter_mtatalk_LDADD = libmta.a
