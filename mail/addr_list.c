@@ -111,9 +111,9 @@ static const char *text_error(const char *p)
 /* Digits and dots, or a colon, cannot be meant as anything but an address. */
 static bool looks_like_ip(const char *p)
 {
-	if (strchr(p, '@') != NULL || p[0] == '\0')
+	if (strchr(p, '@') != NULL)
 		return false;
-	return strchr(p, ':') != NULL || p[0] == '[' || p[strspn(p, "0123456789./")] == '\0';
+	return strchr(p, ':') != NULL || p[0] == '[' || (ascii_is_digit(p[0]) && p[strspn(p, "0123456789./")] == '\0');
 }
 
 /* What is wrong with a domain or host name; NULL when nothing is. */

@@ -19,3 +19,26 @@ libmail_a_SOURCES = \
 	mail/txn.h \
 	mail/verdict.c \
 	mail/verdict.h
+
+MAIL_TESTS = \
+	t/unit/mail_addr \
+	t/unit/mail_addr_list \
+	t/unit/mail_fact \
+	t/unit/mail_psl \
+	t/unit/mail_spool \
+	t/unit/mail_txn
+check_PROGRAMS += $(MAIL_TESTS)
+TESTS += $(MAIL_TESTS)
+MAIL_TEST_LIBS = libtap.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
+t_unit_mail_addr_SOURCES = t/unit/mail_addr.c
+t_unit_mail_addr_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_addr_list_SOURCES = t/unit/mail_addr_list.c
+t_unit_mail_addr_list_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_fact_SOURCES = t/unit/mail_fact.c
+t_unit_mail_fact_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_psl_SOURCES = t/unit/mail_psl.c
+t_unit_mail_psl_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_spool_SOURCES = t/unit/mail_spool.c
+t_unit_mail_spool_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_txn_SOURCES = t/unit/mail_txn.c
+t_unit_mail_txn_LDADD = $(MAIL_TEST_LIBS)

@@ -72,7 +72,7 @@ static const struct charset charsets[] = {
 	{ "UTF-16LE", " utf16le " },
 };
 
-const struct charset *charset_find(const char *name, size_t n)
+const struct charset *mime_charset_find(const char *name, size_t n)
 {
 	char key[NAME_MAX_BYTES + 3]; /* " name " */
 	size_t k = 0;
@@ -96,7 +96,7 @@ const struct charset *charset_find(const char *name, size_t n)
 	return NULL;
 }
 
-size_t charset_room(size_t n)
+size_t mime_charset_room(size_t n)
 {
 	return n * ROOM_PER_BYTE + ROOM_AT_END;
 }
@@ -143,7 +143,7 @@ static void add_converted(iconv_t cd, char *p, size_t n, struct sbuf *out)
 	}
 }
 
-bool charset_convert(const struct charset *cs, const char *p, size_t n, struct sbuf *out)
+bool mime_charset_convert(const struct charset *cs, const char *p, size_t n, struct sbuf *out)
 {
 	iconv_t cd;
 

@@ -92,13 +92,13 @@ static bool render(struct arena *a, const struct segment *segs, const struct cha
 	bool done;
 
 	for (const struct segment *seg = segs; seg != NULL; seg = seg->next)
-		limit += charset_room(seg->n);
+		limit += mime_charset_room(seg->n);
 	sbuf_heap(&out, limit);
 	for (const struct segment *seg = segs; seg != NULL; seg = seg->next) {
 		const struct charset *cs = is_raw(seg) ? raw : seg->charset;
 
-		if (!charset_convert(cs, seg->p, seg->n, &out))
-			charset_convert(NULL, seg->p, seg->n, &out);
+		if (!mime_charset_convert(cs, seg->p, seg->n, &out))
+			mime_charset_convert(NULL, seg->p, seg->n, &out);
 	}
 	done = !out.cut && copy_clean(a, out.p, out.len, text);
 	if (out.cut)
@@ -124,7 +124,7 @@ static int render_candidates(struct arena *a, const struct segment *segs, const 
 	bool as_utf8 = false;
 
 	for (unsigned i = 0; charsets != NULL && i < charsets->n; i++) {
-		const struct charset *cs = charset_find(charsets->names[i], strlen(charsets->names[i]));
+		const struct charset *cs = mime_charset_find(charsets->names[i], strlen(charsets->names[i]));
 
 		if (cs == NULL)
 			continue;
@@ -158,7 +158,7 @@ int mime_decode(struct arena *a, const char *value, size_t value_n, const struct
 		(*out)->n = value_n;
 		return (*out)->p != NULL ? 0 : -1;
 	}
-	if (words_split(a, value, value_n, &segs) != 0)
+	if (mime_words_split(a, value, value_n, &segs) != 0)
 		return -1;
 	for (seg = segs; seg != NULL && !is_raw(seg); seg = seg->next)
 		;
@@ -169,5 +169,5 @@ int mime_decode(struct arena *a, const char *value, size_t value_n, const struct
 
 bool mime_charset_known(const char *name)
 {
-	return charset_find(name, strlen(name)) != NULL;
+	return mime_charset_find(name, strlen(name)) != NULL;
 }

@@ -199,7 +199,7 @@ static void add_fold(struct splitter *s)
 
 static int add_word(struct splitter *s, const struct encoded_word *w)
 {
-	const struct charset *charset = charset_find(w->charset, w->charset_n);
+	const struct charset *charset = mime_charset_find(w->charset, w->charset_n);
 	struct segment *seg = s->last;
 	char *begin;
 
@@ -224,7 +224,7 @@ static int add_word(struct splitter *s, const struct encoded_word *w)
 	return 0;
 }
 
-int words_split(struct arena *a, const char *value, size_t n, struct segment **first)
+int mime_words_split(struct arena *a, const char *value, size_t n, struct segment **first)
 {
 	struct splitter s = { .arena = a, .text_blank = true };
 	struct encoded_word w;

@@ -20,6 +20,6 @@ struct segment {
 };
 
 /* The segments of a value, in order; *first may be NULL.  0, or -1 when out of memory.  Linear in n. */
-int words_split(struct arena *a, const char *value, size_t n, struct segment **first);
+int mime_words_split(struct arena *a, const char *value, size_t n, struct segment **first);
 
 #endif

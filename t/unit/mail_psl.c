@@ -1,0 +1,88 @@
+/*
+ * Registrable domains.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mail/psl.h"
+#include "t/lib/tap.h"
+
+static const struct {
+	const char *name, *registrable;
+} names[] = {
+	{ "example.com", "example.com" },
+	{ "mx1.mail.example.com", "example.com" },
+	{ "com", NULL },
+	{ "mail.example.co.uk", "example.co.uk" },
+	{ "co.uk", NULL },
+	{ "www.me.github.io", "me.github.io" }, /* a private suffix */
+	{ "github.io", NULL },
+	{ "a.b.c.kobe.jp", "b.c.kobe.jp" },     /* *.kobe.jp */
+	{ "www.city.kobe.jp", "city.kobe.jp" }, /* !city.kobe.jp */
+	{ "mx.\xd0\xbf\xd0\xbe\xd1\x87\xd1\x82\xd0\xb0.\xd1\x80\xd1\x84",
+	  "\xd0\xbf\xd0\xbe\xd1\x87\xd1\x82\xd0\xb0.\xd1\x80\xd1\x84" },
+	{ "mx.xn--80a1acny.xn--p1ai", "xn--80a1acny.xn--p1ai" },
+	{ "mx.example.no-such-tld", "example.no-such-tld" },
+	{ "localhost", NULL },
+	{ "192.0.2.1", NULL },
+	{ "2001:db8::1", NULL },
+	{ "[192.0.2.1]", NULL },
+	{ "", NULL },
+	{ ".", NULL },
+	{ ".com", NULL },
+	{ ".example.com", NULL },
+	{ "..example.com", NULL },
+	{ "mx..example.com", NULL },
+};
+
+static unsigned wrong_answers(void)
+{
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *got = psl_registrable(names[i].name);
+
+		wrong += (got == NULL) != (names[i].registrable == NULL) ||
+			 (got != NULL && strcmp(got, names[i].registrable) != 0);
+	}
+	return wrong;
+}
+
+static void *many_times(void *wrong)
+{
+	for (unsigned i = 0; i < 1000; i++)
+		*(unsigned *)wrong += wrong_answers();
+	return NULL;
+}
+
+int main(void)
+{
+	enum { THREADS = 4, LABELS = 1000000 };
+	const char *name = "mx.example.com";
+	unsigned wrong[THREADS] = { 0 }, sum = 0;
+	pthread_t threads[THREADS];
+	char *longest;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		is_str(psl_registrable(names[i].name), names[i].registrable, "of '%s'", names[i].name);
+	ok(psl_registrable(name) == name + 3, "the answer points into the name");
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		if (pthread_create(&threads[i], NULL, many_times, &wrong[i]) != 0)
+			bail_out("no thread");
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		sum += wrong[i];
+	}
+	is_int(sum, 0, "the same from several threads at once");
+
+	longest = malloc(2 * LABELS + 1);
+	for (unsigned i = 0; i < LABELS; i++)
+		memcpy(longest + (size_t)i * 2, "a.", 3);
+	longest[2 * LABELS - 1] = '\0';
+	ok(psl_registrable(longest) == NULL, "a million labels are no name");
+	free(longest);
+	return done_testing();
+}
