@@ -35,6 +35,8 @@ int command_rules(const struct command_call *call);
 /* daemon_control.c */
 int command_reload(const struct command_call *call);
 int command_status(const struct command_call *call);
+/* greylist.c */
+int command_greylist(const struct command_call *call);
 
 /* ---- Shared ---- */
 

@@ -16,6 +16,15 @@ static const struct command commands[] = {
 	{ "reload", "", "have the running daemon read its configuration again",
 	  "A configuration with an error changes nothing; the errors are printed, and the exit status is 1.\n",
 	  command_reload },
+	{ "greylist", "list|show|allow|forget [CLIENT [SENDER [RECIPIENT]]]",
+	  "print or change the entries of the greylist",
+	  "list    one line an entry\n"
+	  "show    everything about an entry\n"
+	  "allow   let it pass from now on; one named in full is made when it is not there\n"
+	  "forget  take it away: what comes next is new\n\n"
+	  "\"*\" stands for anything, also within a word; \"<>\" is the null sender; a client's address means its network.\n"
+	  "All but list want a CLIENT, be it \"*\".\n",
+	  command_greylist },
 	{ "status", "", "print the running daemon's counters, as JSON", NULL, command_status },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
