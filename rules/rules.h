@@ -64,9 +64,10 @@ struct rule {
 	enum stage stage;   /* the earliest stage at which its conditions can be known */
 	enum stage decides; /* the stage at which its final action can be carried out: waits and refuse_at included */
 	enum stage refuse_at;
-	fact_mask facts;
-	bool per_recipient; /* reads a fact of SCOPE_RECIPIENT */
-	bool final;         /* has a final action */
+	fact_mask facts;      /* that its conditions read */
+	fact_mask text_facts; /* that its actions' texts hold as %{fact} */
+	bool per_recipient;   /* its conditions read a fact of SCOPE_RECIPIENT */
+	bool final;           /* has a final action */
 	const struct rule_action *actions;
 };
 
@@ -85,7 +86,14 @@ section_mask rules_section_bit(const struct rules *r, const char *name);
 /* Names that can be used in `fact = "..."`: those in the mask. Others are errors ("known, but nothing provides it"). */
 void rules_set_facts(struct rules *r, fact_mask provided);
 
-/* Adds a `rules` list.  section NULL: the administrator's own.  0, or -1 with errors added. */
+/*
+ * Which facts cost more than a look: those of pure checks (somebody may have to wait) and of effect checks (asking
+ * writes).  Within a rule they are asked last, effects only when everything else in the rule holds.  Call before
+ * rules_compile().
+ */
+void rules_set_cost(struct rules *r, fact_mask pure_check_facts, fact_mask effect_facts);
+
+/* Adds a `rules` list (NULL: none).  The tree may be freed afterwards.  section NULL: the administrator's own.  0, or -1 with errors added. */
 int rules_add(struct rules *r, const char *section, const struct conf_node *list, struct error_list *errors);
 
 /* Every rule from now on is a shadow rule (shadow = true at the top). */
@@ -104,7 +112,8 @@ fact_mask rules_facts(const struct rules *r);
 section_mask rules_readers(const struct rules *r, enum fact_id id);
 /* The header names asked for, by fact_ref.slot. */
 unsigned rules_headers(const struct rules *r, const char *const **names);
-/* The stages at which some rule may refuse, as bits 1 << stage: evaluate there (and at END). */
+/* The stages at which some rule may refuse, as bits 1 << stage: evaluate there (and always at END, which is not in it).
+ * A refusal comes at its rule's `decides` at the latest, and at one of the earlier stages when fewer facts settle it. */
 unsigned rules_stages(const struct rules *r);
 /* Some rule has this action. */
 bool rules_use(const struct rules *r, enum action_kind kind);
@@ -138,21 +147,27 @@ struct rules_outcome {
 	const struct rule_action *action; /* its final action; NULL when `unavailable` */
 	bool unavailable;                 /* a check failed and its on_error says defer: 451 4.7.1 */
 	const char *why;                  /* unavailable: what failed */
+	const struct rule *provisional;   /* VERDICT_NONE: this rule will decide, beyond doubt, at a later stage */
 	section_mask skipped;             /* sections switched off so far, beyond doubt */
-	uint64_t pending;       /* a digest of the per-recipient refusing rules that may still fire at END; 0: none */
+	/* From RCPT on: a digest of what is open about this recipient in particular (the refusing rules that may still
+	 * fire for it, and the accepts and skips that would spare it); 0: nothing.  Two recipients with the same digest
+	 * share one fate at END, as far as facts are concerned that are not a recipient's own. */
+	uint64_t pending;
 	struct rules_hit *hits; /* those that fired (and shadow ones that would have), in order */
 	unsigned n_hits;
 };
 
 /*
  * Evaluates all rules in order, at `stage`, for one recipient or (before RCPT) for none.  Facts beyond the stage are
- * unknown.  Memory is of the arena.  0; -1 when out of memory or when PCRE2 gave up (then kind is VERDICT_DEFER).
+ * unknown.  Memory is of the arena.  A pattern on which PCRE2 gives up counts as unavailable with on_error = "defer".
+ * 0; -1 when out of memory (then kind is VERDICT_DEFER).  Thread-safe after rules_compile().
  */
 int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_source *src, struct arena *a,
 		   struct rules_outcome *out);
 
-/* Replaces %{fact}, %{header:Name}, %{hostname} and %{id} in an action's value; CR, LF and NUL become spaces.  `extra`
- * looks up names that are no facts (may answer NULL: replaced by nothing).  NULL when out of memory. */
+/* Replaces %{fact}, %{header:Name}, %{hostname} and %{id} in an action's value; CR, LF and NUL become spaces.  Several
+ * values are joined by ", "; what is absent or not known yet is replaced by nothing.  `extra` looks up names that are no
+ * facts (may answer NULL: replaced by nothing).  NULL when out of memory. */
 const char *rules_expand(const struct rules *r, const char *value, const struct rules_source *src,
 			 const char *(*extra)(void *ctx, const char *name), void *extra_ctx, struct arena *a);
 

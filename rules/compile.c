@@ -1,0 +1,265 @@
+/*
+ * What follows from the rules as a whole: stages, order of conditions, what waits for what.
+ */
+#include <string.h>
+
+#include "rules/internal.h"
+
+static enum stage later(enum stage a, enum stage b)
+{
+	return a > b ? a : b;
+}
+
+static enum stage earlier(enum stage a, enum stage b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- Conditions ---- */
+
+static unsigned test_cost(const struct rules *r, const struct condition *c)
+{
+	if (c->facts & r->effects)
+		return COST_EFFECT_CHECK;
+	if (c->facts & r->pure)
+		return COST_PURE_CHECK;
+	return c->op->cost;
+}
+
+/* Cheapest first; what costs the same stays in the order of the file. */
+static void sort_by_cost(struct condition *group)
+{
+	struct condition *sorted = NULL, *next;
+
+	for (struct condition *k = group->child; k != NULL; k = next) {
+		struct condition **at = &sorted;
+
+		next = k->next;
+		while (*at != NULL && (*at)->cost <= k->cost)
+			at = &(*at)->next;
+		k->next = *at;
+		*at = k;
+	}
+	group->child = sorted;
+}
+
+static void compile_test(const struct rules *r, struct condition *c)
+{
+	const struct fact_def *def = &fact_table[c->ref.id];
+
+	c->facts = FACT_BIT(c->ref.id);
+	c->first = def->stage;
+	if (c->op == &rule_op_same_as) {
+		c->facts |= FACT_BIT(c->other.id);
+		c->first = earlier(c->first, fact_table[c->other.id].stage); /* an absent one decides alone */
+	}
+	if (c->op->early)
+		c->first = STAGE_CONNECT;
+	c->cost = test_cost(r, c);
+}
+
+static void compile_condition(const struct rules *r, struct condition *c)
+{
+	if (c->kind == CONDITION_TEST) {
+		compile_test(r, c);
+		return;
+	}
+	c->first = STAGE_END;
+	for (struct condition *k = c->child; k != NULL; k = k->next) {
+		compile_condition(r, k);
+		c->facts |= k->facts;
+		c->cost = k->cost > c->cost ? k->cost : c->cost;
+		c->first = earlier(c->first, k->first);
+	}
+	sort_by_cost(c);
+}
+
+/* The stage by which all facts of a set are known. */
+static enum stage facts_stage(fact_mask facts)
+{
+	enum stage s = STAGE_CONNECT;
+
+	for (unsigned id = 0; id < FACT_COUNT; id++) {
+		if (facts & FACT_BIT(id))
+			s = later(s, fact_table[id].stage);
+	}
+	return s;
+}
+
+static fact_mask facts_of_scope(enum fact_scope scope)
+{
+	fact_mask facts = 0;
+
+	for (unsigned id = 0; id < FACT_COUNT; id++) {
+		if (fact_table[id].scope == scope)
+			facts |= FACT_BIT(id);
+	}
+	return facts;
+}
+
+enum fact_id rule_last_fact(const struct rule *r)
+{
+	enum fact_id last = FACT_COUNT;
+
+	for (unsigned id = 0; id < FACT_COUNT; id++) {
+		if ((r->facts & FACT_BIT(id)) && (last == FACT_COUNT || fact_table[id].stage > fact_table[last].stage))
+			last = (enum fact_id)id;
+	}
+	return last;
+}
+
+/* ---- The best case: when a condition can be known at the soonest ---- */
+
+/* The earliest stages at which a condition may turn out to hold, and not to hold. */
+struct soonest {
+	enum stage yes, no;
+};
+
+static struct soonest soonest_of(const struct condition *c)
+{
+	struct soonest all, any;
+
+	if (c == NULL)
+		return (struct soonest){ STAGE_CONNECT, STAGE_END };
+	if (c->kind == CONDITION_TEST) {
+		enum stage s = facts_stage(c->facts);
+		bool announced = c->op->early && s > STAGE_MAIL; /* the size, at MAIL */
+
+		return (struct soonest){ .yes = announced ? STAGE_MAIL : s,
+					 .no = c->op == &rule_op_same_as ? c->first : s };
+	}
+	all = any = (struct soonest){ STAGE_CONNECT, STAGE_CONNECT };
+	all.no = any.yes = STAGE_END;
+	for (const struct condition *k = c->child; k != NULL; k = k->next) {
+		struct soonest s = soonest_of(k);
+
+		all.yes = later(all.yes, s.yes);
+		all.no = earlier(all.no, s.no);
+		any.yes = earlier(any.yes, s.yes);
+		any.no = later(any.no, s.no);
+	}
+	if (c->kind == CONDITION_ALL)
+		return all;
+	return c->kind == CONDITION_ANY ? any : (struct soonest){ .yes = any.no, .no = any.yes };
+}
+
+/* ---- Rules against the rules before them ---- */
+
+static bool refuses(const struct compiled_rule *c)
+{
+	return c->final != NULL && (c->final->kind == ACTION_REJECT || c->final->kind == ACTION_DEFER);
+}
+
+static bool at_end(const struct compiled_rule *c)
+{
+	return c->final == NULL || c->final->kind == ACTION_DELETE || c->final->kind == ACTION_QUARANTINE;
+}
+
+/* Until its stage, this earlier rule may yet switch the section off. */
+static bool may_skip(const struct compiled_rule *before, const struct compiled_rule *c)
+{
+	return !before->pub.shadow && (before->skips & c->section) != 0;
+}
+
+/* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */
+static void compile_waits(const struct rules *r, struct compiled_rule *c)
+{
+	enum stage until = later(c->pub.stage, c->final != NULL && !at_end(c) ? c->pub.refuse_at : STAGE_CONNECT);
+	enum stage soonest = later(soonest_of(c->when).yes, c->pub.refuse_at);
+
+	c->known = c->pub.stage;
+	for (size_t i = 0; i < c->pub.index; i++) {
+		const struct compiled_rule *b = r->v[i];
+		bool skips = may_skip(b, c);
+		bool before = skips || (b->final != NULL && !b->pub.shadow);
+
+		if (skips)
+			c->known = later(c->known, b->known);
+		/* A rule that only adds is carried out at END, whatever the others do; one that skips only waits for
+		 * what may skip it. */
+		if (!before || (c->final == NULL && !skips))
+			continue;
+		if (b->known > until) {
+			until = b->known;
+			c->waits = b;
+		}
+		soonest = later(soonest, soonest_of(b->when).no);
+	}
+	c->pub.decides = at_end(c) && (c->final != NULL || c->accumulates) ? STAGE_END : until;
+	c->soonest = earlier(soonest, c->pub.decides);
+}
+
+static void compile_rule(struct rules *r, struct compiled_rule *c)
+{
+	if (c->when != NULL) {
+		compile_condition(r, c->when);
+		c->pub.facts = c->when->facts;
+	}
+	c->pub.stage = facts_stage(c->pub.facts);
+	c->pub.per_recipient = (c->pub.facts & facts_of_scope(SCOPE_RECIPIENT)) != 0;
+	c->checks = (c->pub.facts & (r->pure | r->effects)) != 0;
+	compile_waits(r, c);
+}
+
+/* A later refusal after RCPT, that this rule may spare a recipient from. */
+static bool may_spare(const struct rules *r, const struct compiled_rule *c)
+{
+	bool accept = c->final != NULL && c->final->kind == ACTION_ACCEPT;
+
+	for (size_t i = c->pub.index + 1; i < r->n; i++) {
+		const struct compiled_rule *b = r->v[i];
+
+		if (b->final == NULL || b->pub.shadow || b->final->kind == ACTION_ACCEPT ||
+		    b->final->kind == ACTION_DELETE || b->pub.decides <= STAGE_RCPT)
+			continue;
+		if (accept || (c->skips & b->section) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_fate(const struct rules *r, const struct compiled_rule *c)
+{
+	if (c->pub.shadow || !c->pub.per_recipient)
+		return false;
+	if (c->final != NULL && c->final->kind != ACTION_ACCEPT && c->final->kind != ACTION_DELETE)
+		return true;
+	return may_spare(r, c);
+}
+
+/* The stages at which something becomes known that may settle this refusal or a rule before it. */
+static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
+{
+	unsigned stages = 1U << c->pub.decides | 1U << c->soonest;
+
+	for (size_t i = 0; i <= c->pub.index; i++) {
+		const struct compiled_rule *b = r->v[i];
+
+		if (b != c && (b->pub.shadow || (b->final == NULL && b->skips == 0)))
+			continue;
+		for (unsigned id = 0; id < FACT_COUNT; id++) {
+			enum stage s = fact_table[id].stage;
+
+			if ((b->pub.facts & FACT_BIT(id)) && s > c->soonest && s < c->pub.decides)
+				stages |= 1U << s;
+		}
+	}
+	return stages & ~(1U << STAGE_END);
+}
+
+int rules_compile(struct rules *r, struct error_list *errors)
+{
+	r->stages = 0;
+	for (size_t i = 0; i < r->n; i++)
+		compile_rule(r, r->v[i]);
+	for (size_t i = 0; i < r->n; i++) {
+		r->v[i]->fate = has_fate(r, r->v[i]);
+		if (refuses(r->v[i]) && !r->v[i]->pub.shadow)
+			r->stages |= stages_of(r, r->v[i]);
+	}
+	rules_warn(r, errors);
+	if (!arena_failed(r->arena))
+		return 0;
+	error_add(errors, NULL, 0, "out of memory");
+	return -1;
+}

@@ -1,0 +1,199 @@
+/*
+ * The walk through all rules.  What comes out is what evaluating everything at END would give, as soon as no earlier
+ * rule that is still open could change it.
+ */
+#include "rules/internal.h"
+
+struct walk {
+	struct rule_eval e;
+	struct arena *arena;
+	struct rules_outcome *out;
+	section_mask doubted; /* sections that a rule still open may switch off */
+	bool undecided;       /* an earlier final action may still come: nothing later is decided, no effect asked */
+	bool accepted;        /* refusing has ended */
+	bool failed;          /* out of memory */
+};
+
+/* ---- The digest of what is open about this recipient ---- */
+
+static void note_pending(struct walk *w, const struct compiled_rule *c, uint64_t residue)
+{
+	uint64_t digest = rule_mix(rule_mix(c->pub.index + UINT64_C(1)) ^ residue);
+
+	if (!c->fate || w->e.stage < STAGE_RCPT || w->e.stage == STAGE_END)
+		return;
+	w->out->pending += digest; /* in any order */
+	if (w->out->pending == 0)
+		w->out->pending = 1;
+}
+
+/* Equal for all recipients for whom the rule holds. */
+enum { RESIDUE_HOLDS = 3 };
+
+/* ---- One rule ---- */
+
+static void add_hit(struct walk *w, const struct compiled_rule *c)
+{
+	struct rules_outcome *out = w->out;
+
+	if (out->hits == NULL)
+		out->hits = arena_calloc(w->arena, rules_count(w->e.rules), sizeof *out->hits);
+	if (out->hits == NULL) {
+		w->failed = true;
+		return;
+	}
+	out->hits[out->n_hits++] = (struct rules_hit){ .rule = &c->pub, .shadow = c->pub.shadow };
+}
+
+static void skip_sections(struct walk *w, const struct compiled_rule *c, bool doubtful)
+{
+	if (doubtful)
+		w->doubted |= c->skips;
+	else
+		w->out->skipped |= c->skips;
+}
+
+static enum verdict_kind kind_of(const struct rule_action *a)
+{
+	switch (a->kind) {
+	case ACTION_REJECT:
+		return VERDICT_REJECT;
+	case ACTION_DEFER:
+		return VERDICT_DEFER;
+	case ACTION_DELETE:
+		return VERDICT_DISCARD;
+	case ACTION_QUARANTINE:
+		return VERDICT_QUARANTINE;
+	default:
+		return VERDICT_ACCEPT;
+	}
+}
+
+/* The rule ends evaluation, now or, when it is not its stage yet, for certain later. */
+static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_kind kind, bool unavailable)
+{
+	bool at_end = kind == VERDICT_DISCARD || kind == VERDICT_QUARANTINE;
+	struct rules_outcome *out = w->out;
+
+	if (w->undecided)
+		return;
+	if (w->e.stage < (at_end ? STAGE_END : c->pub.refuse_at)) {
+		out->provisional = &c->pub;
+		return;
+	}
+	out->kind = kind;
+	out->rule = &c->pub;
+	out->action = unavailable ? NULL : c->final;
+	out->unavailable = unavailable;
+	out->why = unavailable ? w->e.why : NULL;
+}
+
+/* Nothing after a rule that decides is reached; each of these answers true to go on. */
+
+static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
+{
+	bool final = c->final != NULL && !w->accepted;
+
+	if (c->pub.shadow) {
+		add_hit(w, c);
+		return true;
+	}
+	if (final || c->skips != 0 || c->accumulates)
+		add_hit(w, c);
+	skip_sections(w, c, doubtful);
+	if (final || c->skips != 0)
+		note_pending(w, c, RESIDUE_HOLDS);
+	if (!final)
+		return true;
+	if (doubtful) {
+		w->undecided = true;
+		return true;
+	}
+	if (c->final->kind == ACTION_ACCEPT) {
+		w->accepted = true;
+		if (w->e.stage == STAGE_END)
+			decide(w, c, VERDICT_ACCEPT, false);
+		return true;
+	}
+	decide(w, c, kind_of(c->final), false);
+	return false;
+}
+
+static bool on_unknown(struct walk *w, const struct compiled_rule *c)
+{
+	if (c->pub.shadow || w->e.stage == STAGE_END) /* what is not known by now never will be: no */
+		return true;
+	w->doubted |= c->skips;
+	if (c->final != NULL && !w->accepted)
+		w->undecided = true;
+	if (c->fate && !w->accepted)
+		note_pending(w, c, rule_condition_residue(c->when, &w->e));
+	return true;
+}
+
+static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool doubtful)
+{
+	bool matters = (c->final != NULL || c->skips != 0) && !c->pub.shadow && !w->accepted;
+
+	if (!matters || w->e.on_error == ON_ERROR_IGNORE)
+		return true;
+	if (doubtful) {
+		w->undecided = true;
+		return true;
+	}
+	decide(w, c, VERDICT_DEFER, true);
+	return false;
+}
+
+/* ---- All rules ---- */
+
+/* Whether the rule's answer can matter now. */
+static bool wanted(const struct walk *w, const struct compiled_rule *c)
+{
+	if (w->out->skipped & c->section)
+		return false;
+	if (c->final != NULL && w->accepted)
+		return c->accumulates || c->skips != 0;
+	/* What only adds is carried out at END: until then nobody waits for a check on its behalf. */
+	return w->e.stage == STAGE_END || c->final != NULL || c->skips != 0 || !c->checks;
+}
+
+static bool visit(struct walk *w, const struct compiled_rule *c)
+{
+	bool doubtful = (w->doubted & c->section) != 0;
+	bool settled = !doubtful && !w->undecided && !w->accepted;
+
+	if (!wanted(w, c))
+		return true;
+	w->e.on_error = ON_ERROR_IGNORE;
+	w->e.why = NULL;
+	switch (c->when != NULL ? rule_condition_match(c->when, &w->e, settled) : MATCH_YES) {
+	case MATCH_NO:
+		break;
+	case MATCH_YES:
+		return on_yes(w, c, doubtful);
+	case MATCH_UNKNOWN:
+		return on_unknown(w, c);
+	case MATCH_UNAVAILABLE:
+		return on_unavailable(w, c, doubtful);
+	}
+	return true;
+}
+
+int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_source *src, struct arena *a,
+		   struct rules_outcome *out)
+{
+	struct walk w = { .e = { .rules = r, .src = src, .stage = stage }, .arena = a, .out = out };
+
+	*out = (struct rules_outcome){ .kind = VERDICT_NONE };
+	for (size_t i = 0; i < r->n && visit(&w, r->v[i]) && !w.failed; i++)
+		;
+	rule_regex_done(&w.e);
+	if (w.failed || arena_failed(a)) {
+		*out = (struct rules_outcome){ .kind = VERDICT_DEFER, .unavailable = true, .why = "out of memory" };
+		return -1;
+	}
+	if (stage == STAGE_END && out->kind == VERDICT_NONE)
+		out->kind = VERDICT_ACCEPT;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * The limits of the rule language, with their reasons.
+ */
+#ifndef MILLGATE_RULES_LIMITS_H
+#define MILLGATE_RULES_LIMITS_H
+
+enum {
+	RULES_MAX_RULES = 100000,   /* an index fits an int with room; nobody reads more */
+	RULES_MAX_SECTIONS = 63,    /* bits of a section_mask besides the administrator's own */
+	RULES_MAX_DEPTH = 100,      /* nested groups: parsing and evaluation recurse */
+	RULES_MAX_NAME = 200,       /* bytes of a rule's name: it goes into every log line */
+	RULES_MAX_REPLY = 400,      /* bytes of a reply's text: RFC 5321, 4.5.3.1.5 allows 512 with codes and id */
+	RULES_MAX_ADDRESS = 320,    /* bytes: 64 + 1 + 255 (RFC 5321, 4.5.3.1) */
+	RULES_MAX_HEADER_NAME = 76, /* a field's name and its colon on one line of 78 (RFC 5322, 2.1.1) */
+	RULES_MAX_EXPANDED = 4096,  /* bytes of a value after %{fact}: headers are the sender's and may be huge */
+	RULES_MAX_SHOWN = 200,      /* bytes of a condition's value in the listing */
+
+	RULES_SMALL_SET = 8, /* values up to which comparing one by one beats hashing */
+
+	/* What a pattern may cost on one text.  An honest pattern on a subject takes some hundred steps; backtracking
+	 * that explodes is stopped after a few milliseconds.  KiB of heap: without JIT, and when its stack is too small. */
+	REGEX_MATCH_LIMIT = 500000,
+	REGEX_DEPTH_LIMIT = 5000,
+	REGEX_HEAP_KIB = 4096,
+	REGEX_MAX_PATTERN = 16384,
+	REGEX_MAX_NEST = 100 /* parentheses: PCRE2's compiler recurses */
+};
+
+#endif

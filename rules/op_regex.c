@@ -1,0 +1,227 @@
+/*
+ * matches: PCRE2 patterns on the text as it was decoded (not folded: a pattern says (?i) itself).
+ *
+ * The sender chooses the text, so what a pattern may cost is bounded; one that gives up counts as unavailable and
+ * defers, for an administrator would rather see the mail come again than lose the rule or the mail.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/internal.h"
+#include "rules/limits.h"
+
+enum { POOL_SIZE = 64, MESSAGE_SIZE = 256 };
+
+struct rules_regex {
+	/* immutable after parsing */
+	pcre2_compile_context *compile;
+	pcre2_match_context *limits;
+	/* under lock: scratch that nobody uses now */
+	pthread_mutex_t lock;
+	unsigned n;
+	pcre2_match_data *pool[POOL_SIZE];
+};
+
+struct patterns {
+	const pcre2_code **v;
+	unsigned n;
+};
+
+static const char gave_up[] = "a pattern took too many steps";
+
+static void free_regex(void *p)
+{
+	struct rules_regex *x = p;
+
+	for (unsigned i = 0; i < x->n; i++)
+		pcre2_match_data_free(x->pool[i]);
+	pcre2_compile_context_free(x->compile);
+	pcre2_match_context_free(x->limits);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+}
+
+static void free_code(void *p)
+{
+	pcre2_code_free(p);
+}
+
+/* The contexts that all patterns share, made with the first one. */
+static struct rules_regex *shared(struct rules *r)
+{
+	struct rules_regex *x = r->regex;
+
+	if (x != NULL)
+		return x;
+	x = calloc(1, sizeof *x);
+	if (x == NULL)
+		return NULL;
+	pthread_mutex_init(&x->lock, NULL);
+	x->compile = pcre2_compile_context_create(NULL);
+	x->limits = pcre2_match_context_create(NULL);
+	if (rules_own(r, x, free_regex) != 0 || x->compile == NULL || x->limits == NULL)
+		return NULL;
+	pcre2_set_parens_nest_limit(x->compile, REGEX_MAX_NEST);
+	pcre2_set_max_pattern_length(x->compile, REGEX_MAX_PATTERN);
+	pcre2_set_match_limit(x->limits, REGEX_MATCH_LIMIT);
+	pcre2_set_depth_limit(x->limits, REGEX_DEPTH_LIMIT);
+	pcre2_set_heap_limit(x->limits, REGEX_HEAP_KIB);
+	r->regex = x;
+	return x;
+}
+
+/* ---- Loading ---- */
+
+/* PCRE2 counts bytes, people count characters. */
+static size_t characters(const char *p, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n && p[i] != '\0'; i++)
+		count += ((unsigned char)p[i] & 0xc0) != 0x80;
+	return count;
+}
+
+static pcre2_code *compile(struct rule_op_build *b, const struct conf_node *v, const char *text)
+{
+	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	struct rules_regex *x = shared(b->rules);
+	PCRE2_UCHAR message[MESSAGE_SIZE];
+	PCRE2_SIZE offset;
+	pcre2_code *code;
+	int rc;
+
+	if (x == NULL)
+		return NULL;
+	code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &rc, &offset, x->compile);
+	if (code == NULL) {
+		pcre2_get_error_message(rc, message, sizeof message);
+		error_add(b->errors, v->file, v->line, "the pattern \"%s\" is wrong at character %zu: %s", text,
+			  characters(text, offset) + 1, (const char *)message);
+		return NULL;
+	}
+	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* without it matching is slower, not different */
+	return rules_own(b->rules, code, free_code) == 0 ? code : NULL;
+}
+
+static int add_pattern(struct patterns *ps, struct rule_op_build *b, const struct conf_node *v)
+{
+	const char *text = rule_value_text(b, v);
+	const pcre2_code *code;
+
+	if (text == NULL)
+		return -1;
+	if (text[0] == '\0') {
+		error_add(b->errors, v->file, v->line, "\"matches\" with an empty pattern would hold always");
+		return -1;
+	}
+	code = compile(b, v, text);
+	if (code == NULL)
+		return -1;
+	ps->v[ps->n++] = code;
+	return 0;
+}
+
+static int parse_patterns(struct rule_op_build *b)
+{
+	struct patterns *ps = arena_alloc(b->rules->arena, sizeof *ps);
+	int rc = 0;
+
+	if (ps == NULL)
+		return -1;
+	ps->v = arena_calloc(b->rules->arena, b->value->type == CONF_LIST ? b->value->n : 1, sizeof *ps->v);
+	if (ps->v == NULL)
+		return -1;
+	for (const struct conf_node *v = rule_values(b->value); v != NULL; v = rule_values_next(b->value, v)) {
+		if (add_pattern(ps, b, v) != 0)
+			rc = -1;
+	}
+	b->cond->arg = ps;
+	return rc;
+}
+
+/* ---- Matching ---- */
+
+/* One match data serves an evaluation; they are kept for the next ones, as PCRE2 keeps its heap in them. */
+static pcre2_match_data *scratch(struct rule_eval *e)
+{
+	struct rules_regex *x = e->rules->regex;
+	pcre2_match_data *md = NULL;
+
+	if (e->regex != NULL)
+		return e->regex;
+	pthread_mutex_lock(&x->lock);
+	if (x->n > 0)
+		md = x->pool[--x->n];
+	pthread_mutex_unlock(&x->lock);
+	if (md == NULL)
+		md = pcre2_match_data_create(1, NULL);
+	e->regex = md;
+	return md;
+}
+
+void rule_regex_done(struct rule_eval *e)
+{
+	struct rules_regex *x = e->rules->regex;
+	pcre2_match_data *md = e->regex;
+
+	if (md == NULL)
+		return;
+	e->regex = NULL;
+	pthread_mutex_lock(&x->lock);
+	if (x->n < POOL_SIZE) {
+		x->pool[x->n++] = md;
+		md = NULL;
+	}
+	pthread_mutex_unlock(&x->lock);
+	pcre2_match_data_free(md);
+}
+
+static enum match match_one(const pcre2_code *code, const struct fact_text *t, struct rule_eval *e)
+{
+	pcre2_match_data *md = scratch(e);
+	const pcre2_match_context *limits = e->rules->regex->limits;
+	int rc;
+
+	if (md == NULL)
+		return rule_eval_unavailable(e, ON_ERROR_DEFER, "out of memory");
+	rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, 0, md, (pcre2_match_context *)limits);
+	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter keeps its frames on a heap of its own */
+		rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, PCRE2_NO_JIT, md,
+				 (pcre2_match_context *)limits);
+	if (rc >= 0)
+		return MATCH_YES;
+	return rc == PCRE2_ERROR_NOMATCH ? MATCH_NO : rule_eval_unavailable(e, ON_ERROR_DEFER, gave_up);
+}
+
+static enum match hold_matches(const struct condition *c, const struct fact_value *v, struct rule_eval *e)
+{
+	const struct patterns *ps = c->arg;
+	enum match result = MATCH_NO;
+
+	for (unsigned i = 0; i < v->n; i++) {
+		for (unsigned k = 0; k < ps->n; k++) {
+			enum match m = match_one(ps->v[k], &v->text[i], e);
+
+			if (m == MATCH_YES)
+				return MATCH_YES;
+			if (m == MATCH_UNAVAILABLE)
+				result = m;
+		}
+	}
+	return result;
+}
+
+const struct rule_op rule_op_matches = {
+	.name = "matches",
+	.doc = "Matches the PCRE2 pattern, or one of a list; letter case counts unless the "
+	       "pattern begins with (?i).",
+	.types = RULE_TYPES_TEXT,
+	.cost = COST_REGEX,
+	.list = true,
+	.parse = parse_patterns,
+	.hold = hold_matches
+};

@@ -1,0 +1,122 @@
+/*
+ * Warnings: rules that are right, but do more, or later, than their author may think.
+ */
+#include <string.h>
+
+#include "rules/internal.h"
+#include "rules/limits.h"
+
+static bool is_refusal(const struct compiled_rule *c)
+{
+	return c->final != NULL && (c->final->kind == ACTION_REJECT || c->final->kind == ACTION_DEFER ||
+				    c->final->kind == ACTION_QUARANTINE);
+}
+
+/* Which fact makes the rule late. */
+static const char *late_fact(const struct compiled_rule *c)
+{
+	enum fact_id id = rule_last_fact(&c->pub);
+
+	return id == FACT_COUNT ? "nothing" : fact_table[id].name;
+}
+
+static void warn_mixed(const struct compiled_rule *c, struct error_list *errors)
+{
+	bool quarantine = c->final != NULL && c->final->kind == ACTION_QUARANTINE;
+
+	if (!is_refusal(c) || !c->pub.per_recipient || (c->pub.stage <= STAGE_RCPT && !quarantine))
+		return;
+	if (quarantine)
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "rule \"%s\" quarantines for some recipients only, but a message is held for all of them or "
+			   "none; mixed_recipients says what happens to a message for others as well",
+			   c->pub.name);
+	else
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "rule \"%s\" refuses for some recipients only and reads %s, so it is decided after RCPT, "
+			   "where SMTP has one answer for all recipients; mixed_recipients says what happens to a "
+			   "message for others as well",
+			   c->pub.name, late_fact(c));
+}
+
+static void warn_edits(const struct compiled_rule *c, struct error_list *errors)
+{
+	static const unsigned edits = 1U << ACTION_ADD_HEADER | 1U << ACTION_SET_HEADER | 1U << ACTION_REMOVE_HEADER |
+				      1U << ACTION_TAG_SUBJECT;
+
+	if (!c->pub.per_recipient)
+		return;
+	for (const struct rule_action *a = c->pub.actions; a != NULL; a = a->next) {
+		if ((edits & 1U << a->kind) == 0)
+			continue;
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "rule \"%s\" tests the recipient and uses %s: the edit is for the whole message, so other "
+			   "recipients see it as well",
+			   c->pub.name, rules_table_actions[a->kind].name);
+		return;
+	}
+}
+
+/* Whether the refusal b could come sooner without the earlier rule c. */
+static bool delays(const struct compiled_rule *c, const struct compiled_rule *b)
+{
+	bool in_the_way = c->final != NULL || (c->skips & b->section) != 0;
+
+	return in_the_way && !b->pub.shadow && is_refusal(b) && b->final->kind != ACTION_QUARANTINE &&
+	       c->pub.stage > b->pub.stage && c->pub.stage > b->pub.refuse_at;
+}
+
+/* The built-in refusals that wait for the administrator's rule c. */
+static void warn_waits(const struct rules *r, const struct compiled_rule *c, struct error_list *errors)
+{
+	char buf[RULES_MAX_SHOWN];
+	struct sbuf sections;
+	section_mask seen = 0;
+	unsigned n = 0;
+
+	if (c->pub.shadow)
+		return;
+	sbuf_fixed(&sections, buf, sizeof buf);
+	for (size_t i = c->pub.index + 1; i < r->n; i++) {
+		const struct compiled_rule *b = r->v[i];
+
+		if (b->section == SECTION_USER || (b->section & seen) != 0 || !delays(c, b))
+			continue;
+		seen |= b->section;
+		sbuf_addf(&sections, "%s%s", n++ > 0 ? ", " : "", b->pub.section);
+	}
+	if (n > 0)
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "the refusals of %s wait for rule \"%s\", which is known at %s (it reads %s)", buf,
+			   c->pub.name, stage_name(c->pub.stage), late_fact(c));
+}
+
+/* A reply that names what is not known yet when it is given. */
+static void warn_text(const struct compiled_rule *c, struct error_list *errors)
+{
+	if (!is_refusal(c) || c->final->kind == ACTION_QUARANTINE)
+		return;
+	for (unsigned id = 0; id < FACT_COUNT; id++) {
+		if ((c->pub.text_facts & FACT_BIT(id)) == 0 || fact_table[id].stage <= c->pub.stage ||
+		    fact_table[id].stage <= c->pub.refuse_at)
+			continue;
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "rule \"%s\" may refuse at %s, before %%{%s} is known (%s): its text then lacks it",
+			   c->pub.name, stage_name(c->pub.stage > c->pub.refuse_at ? c->pub.stage : c->pub.refuse_at),
+			   fact_table[id].name, stage_name(fact_table[id].stage));
+	}
+}
+
+void rules_warn(const struct rules *r, struct error_list *errors)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct compiled_rule *c = r->v[i];
+
+		if (c->section != SECTION_USER)
+			continue;
+		warn_mixed(c, errors);
+		warn_edits(c, errors);
+		warn_waits(r, c, errors);
+		warn_text(c, errors);
+	}
+}
