@@ -21,8 +21,8 @@ enum conf_type { CONF_GROUP, CONF_LIST, CONF_STRING, CONF_INT, CONF_FLOAT, CONF_
 
 struct conf_node {
 	enum conf_type type;
-	const char *name; /* NULL in a list */
-	const char *file; /* as the administrator would open it */
+	const char *name;                        /* NULL in a list */
+	const char *file;                        /* as the administrator would open it */
 	int line;                                /* of the name, or of the value in a list; 0 for the root */
 	const char *str;                         /* CONF_STRING; the text as written for CONF_INT and CONF_FLOAT */
 	int64_t num;                             /* CONF_INT */
