@@ -23,5 +23,6 @@ ENGINE_TEST_LIBS = \
 	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(PSL_LIBS) $(CONFIG_LIBS) $(GMIME_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS)
 
 check_PROGRAMS += t/unit/engine_verdict
+TESTS += t/unit/engine_verdict
 t_unit_engine_verdict_SOURCES = t/unit/engine_verdict.c t/unit/engine_fixture.c t/unit/engine_fixture.h
 t_unit_engine_verdict_LDADD = $(ENGINE_TEST_LIBS)
