@@ -1,0 +1,1 @@
+cmd_cppflags = -DMILLGATE_CONF=\"$(sysconfdir)/millgate/millgate.conf\"

@@ -16,7 +16,7 @@ static const char unix_prefix[] = "unix:";
 static int dial(const char *listen, struct error_list *errors)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const char *path = listen + sizeof unix_prefix - 1;
+	const char *path;
 	int fd;
 
 	if (listen == NULL || strncmp(listen, unix_prefix, sizeof unix_prefix - 1) != 0) {
@@ -24,6 +24,7 @@ static int dial(const char *listen, struct error_list *errors)
 			  "the configuration names no control socket (control.listen = \"unix:PATH\")");
 		return -1;
 	}
+	path = listen + sizeof unix_prefix - 1;
 	if (strlen(path) >= sizeof addr.sun_path) {
 		error_add(errors, NULL, 0, "the path of the control socket is too long: %s", path);
 		return -1;

@@ -37,7 +37,7 @@ lint:
 	top_srcdir='$(top_srcdir)' CPPFLAGS='-I. -D_GNU_SOURCE $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
 		CFLAGS='-std=c11 -O2 $(WARNING_CFLAGS)' $(SHELL) $(top_srcdir)/t/lint
 LINT_CPPFLAGS = $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(PSL_CFLAGS) $(CONFIG_CFLAGS) $(GMIME_CFLAGS) \
-	$(PCRE2_CFLAGS) $(MILTER_CFLAGS)
+	$(PCRE2_CFLAGS) $(MILTER_CFLAGS) $(cmd_cppflags)
 
 bench: all $(bench_programs)
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' $(top_srcdir)/t/bench/run
