@@ -1,0 +1,186 @@
+#include "util/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "t/lib/tap.h"
+#include "util/clock.h"
+
+static int real_stderr;
+static FILE *capture;
+
+static void capture_begin(void)
+{
+	fflush(stderr);
+	capture = tmpfile();
+	if (capture == NULL)
+		bail_out("no temporary file");
+	dup2(fileno(capture), STDERR_FILENO);
+}
+
+/* What was written; the caller frees. */
+static char *capture_end(void)
+{
+	struct stat st;
+	char *text;
+
+	dup2(real_stderr, STDERR_FILENO);
+	if (fstat(fileno(capture), &st) != 0 || (text = calloc(1, (size_t)st.st_size + 1)) == NULL)
+		bail_out("no capture");
+	rewind(capture);
+	if (fread(text, 1, (size_t)st.st_size, capture) != (size_t)st.st_size)
+		bail_out("short capture");
+	fclose(capture);
+	return text;
+}
+
+static void test_messages(void)
+{
+	char *got, big[6000];
+
+	clock_set_wall_ms(1767323045678);
+	log_open("test", LOG_SINK_STDERR, LOG_LVL_INFO);
+	capture_begin();
+	errno = EPIPE;
+	log_info("%s \"%d\"", "it's", 5);
+	ok(errno == EPIPE, "errno is left alone");
+	log_debug("not wanted");
+	log_warning("two\nlines");
+	got = capture_end();
+	is_str(got,
+	       "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"info\",\"msg\":\"it's \\\"5\\\"\"}\n"
+	       "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"warning\",\"msg\":\"two lines\"}\n",
+	       "one JSON object a line, none below the level");
+	free(got);
+
+	memset(big, '"', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	capture_begin();
+	log_error("%s", big);
+	got = capture_end();
+	ok(strlen(got) < 9000 && strcmp(got + strlen(got) - 3, "\"}\n") == 0, "a long message is cut, and still JSON");
+	free(got);
+
+	capture_begin();
+	log_set_level(LOG_LVL_ERROR);
+	log_warning("quiet");
+	log_set_level(LOG_LVL_DEBUG);
+	log_debug("loud");
+	log_open("test", LOG_SINK_NONE, LOG_LVL_DEBUG);
+	log_error("nowhere");
+	got = capture_end();
+	ok(strstr(got, "loud") != NULL && strstr(got, "quiet") == NULL && strstr(got, "nowhere") == NULL,
+	   "the level can change; no sink takes nothing");
+	free(got);
+}
+
+static void test_records(void)
+{
+	struct log_record r;
+	char *got, big[9000];
+
+	log_open("test", LOG_SINK_STDERR, LOG_LVL_INFO);
+	capture_begin();
+	log_record_begin(&r, LOG_LVL_INFO, "mail");
+	log_record_str(&r, "subject", "a\"\n\xff", 4);
+	log_record_num(&r, "size", -5);
+	log_record_end(&r);
+	log_record_begin(&r, LOG_LVL_DEBUG, "none");
+	log_record_str(&r, "a", "b", 1);
+	log_record_end(&r);
+	got = capture_end();
+	is_str(got,
+	       "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"info\",\"msg\":\"mail\","
+	       "\"subject\":\"a\\\"\\u000a\xef\xbf\xbd\",\"size\":-5}\n",
+	       "a record is one JSON object");
+	free(got);
+
+	memset(big, 'x', sizeof big);
+	capture_begin();
+	log_record_begin(&r, LOG_LVL_INFO, "mail");
+	log_record_str(&r, "a", "b", 1);
+	log_record_str(&r, "big", big, sizeof big);
+	log_record_str(&r, "c", "d", 1);
+	log_record_end(&r);
+	got = capture_end();
+	is_str(got,
+	       "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"info\",\"msg\":\"mail\",\"a\":\"b\",\"cut\":true}\n",
+	       "a field that does not fit is left out whole, and said to be");
+	free(got);
+	clock_set_wall_ms(0);
+}
+
+/* The text that syslog would get. */
+static void test_syslog_text(void)
+{
+	struct log_record r;
+
+	log_open("test", LOG_SINK_NONE, LOG_LVL_INFO);
+	log_record_begin(&r, LOG_LVL_INFO, "mail");
+	r.sink = LOG_SINK_SYSLOG; /* formatted for syslog, and not sent */
+	log_record_str(&r, "from", "a\"b\\c\r\n", 7);
+	log_record_str(&r, "empty", "", 0);
+	log_record_num(&r, "size", 12);
+	is_str(r.line.p, "mail from=\"a\\\"b\\\\c\\x0d\\x0a\" empty=\"\" size=12", "pairs, quoted and escaped");
+}
+
+enum { THREADS = 8, LINES = 200, LONG = 5000 };
+
+static void *shout(void *arg)
+{
+	char text[LONG];
+	struct log_record r;
+	int id = *(int *)arg;
+
+	memset(text, 'a' + id, sizeof text);
+	for (int i = 0; i < LINES; i++) {
+		log_record_begin(&r, LOG_LVL_INFO, "x");
+		log_record_str(&r, "v", text, sizeof text);
+		log_record_end(&r);
+		if (id == 0)
+			log_set_level(i % 2 ? LOG_LVL_INFO : LOG_LVL_DEBUG);
+	}
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	pthread_t threads[THREADS];
+	int ids[THREADS], lines = 0, whole = 0;
+	char *got, *p;
+
+	log_open("test", LOG_SINK_STDERR, LOG_LVL_INFO);
+	capture_begin();
+	for (int i = 0; i < THREADS; i++) {
+		ids[i] = i;
+		pthread_create(&threads[i], NULL, shout, &ids[i]);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	got = capture_end();
+	for (p = strtok(got, "\n"); p != NULL; p = strtok(NULL, "\n"), lines++) {
+		char *v = strstr(p, "\"v\":\"");
+
+		whole += v != NULL && strspn(v + 5, (char[]){ v[5], '\0' }) == LONG && strcmp(v + 5 + LONG, "\"}") == 0;
+	}
+	is_int(lines, THREADS * LINES, "every thread's every line");
+	is_int(whole, lines, "and each whole");
+	free(got);
+}
+
+int main(void)
+{
+	real_stderr = dup(STDERR_FILENO);
+	test_messages();
+	test_records();
+	test_syslog_text();
+	test_threads();
+	log_close();
+	close(real_stderr);
+	return done_testing();
+}

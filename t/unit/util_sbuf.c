@@ -1,0 +1,126 @@
+#include "util/sbuf.h"
+
+#include <string.h>
+
+#include "t/lib/tap.h"
+
+static void test_fixed(void)
+{
+	char buf[8];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	is_str(b.p, "", "empty at first");
+	sbuf_add(&b, "abc");
+	sbuf_addc(&b, 'd');
+	sbuf_addf(&b, "%d", 123);
+	is_str(b.p, "abcd123", "filled to the last byte");
+	ok(!b.cut, "nothing is cut");
+	sbuf_addc(&b, 'x');
+	ok(b.cut, "one more is cut");
+	is_str(b.p, "abcd123", "and leaves the text alone");
+	sbuf_reset(&b);
+	ok(!b.cut && b.len == 0, "reset forgets");
+	sbuf_addf(&b, "%s", "0123456789");
+	is_str(b.p, "0123456", "a formatted text is cut at the end");
+	ok(b.cut, "and that is remembered");
+	sbuf_reset(&b);
+	sbuf_add(&b, "01234567");
+	sbuf_reset(&b);
+	sbuf_add_safe(&b, "abcde\n", 6);
+	is_str(b.p, "abcde", "an escape is written whole or not at all");
+	sbuf_addc(&b, 'f');
+	is_str(b.p, "abcde", "and nothing follows a cut");
+}
+
+static void test_heap(void)
+{
+	struct sbuf b;
+
+	sbuf_heap(&b, 1000);
+	is_str(b.p, "", "empty at first");
+	sbuf_reset(&b);
+	sbuf_addf(&b, "%s", "");
+	is_str(b.p, "", "still empty");
+	for (int i = 0; i < 999; i++)
+		sbuf_addc(&b, 'x');
+	ok(b.len == 999 && !b.cut, "grows up to the limit");
+	sbuf_addc(&b, 'x');
+	ok(b.len == 999 && b.cut, "and no further");
+	ok(strlen(b.p) == 999, "terminated");
+	sbuf_done(&b);
+	is_str(b.p, "", "done leaves an empty text");
+
+	sbuf_heap(&b, 100000);
+	sbuf_addf(&b, "%01000d", 5);
+	sbuf_addf(&b, "%01000d", 6);
+	ok(b.len == 2000 && !b.cut && b.p[999] == '5' && b.p[1999] == '6', "formatted texts grow it");
+	sbuf_done(&b);
+
+	sbuf_heap(&b, 0);
+	sbuf_add(&b, "x");
+	ok(b.cut && b.len == 0, "a limit of nothing holds nothing");
+	sbuf_done(&b);
+}
+
+typedef void add_fn(struct sbuf *, const char *, size_t);
+
+static void is_added(add_fn *add, const char *in, size_t n, const char *want)
+{
+	char buf[256];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	add(&b, in, n);
+	is_str(b.p, want, "%s", want);
+}
+
+#define IS_ADDED(add, in, want) is_added(add, in, sizeof in - 1, want)
+
+static void test_escapes(void)
+{
+	char all[256];
+	char buf[2048];
+	struct sbuf b;
+	bool clean = true;
+
+	IS_ADDED(sbuf_add_safe, "plain", "plain");
+	IS_ADDED(sbuf_add_safe, "a\r\nb\0c\x7f", "a\\x0d\\x0ab\\x00c\\x7f");
+	IS_ADDED(sbuf_add_safe, "C:\\x", "C:\\\\x");
+	IS_ADDED(sbuf_add_safe, "не спам", "не спам");
+	IS_ADDED(sbuf_add_safe, "\xd0", "\\xd0");
+	IS_ADDED(sbuf_add_safe, "\xc0\xaf", "\\xc0\\xaf");
+	IS_ADDED(sbuf_add_safe, "\xed\xa0\x80", "\\xed\\xa0\\x80");
+	IS_ADDED(sbuf_add_safe,
+		 "a\xc2\x9b"
+		 "31m",
+		 "a\\xc2\\x9b31m");
+	IS_ADDED(sbuf_add_safe,
+		 "exe\xe2\x80\xae"
+		 "fdp",
+		 "exe\\xe2\\x80\\xaefdp");
+	IS_ADDED(sbuf_add_reply, "a\r\nQUIT \xd0\xbd ~\x7f", "a??QUIT ?? ~?");
+	IS_ADDED(sbuf_add_json, "a\"b\\c\n\0", "\"a\\\"b\\\\c\\u000a\\u0000\"");
+	IS_ADDED(sbuf_add_json, "не \xff\xd0", "\"не \xef\xbf\xbd\xef\xbf\xbd\"");
+	IS_ADDED(sbuf_add_json, "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"");
+	IS_ADDED(sbuf_add_key, "alice+x@example.org", "alice+x@example.org");
+	IS_ADDED(sbuf_add_key, "2001:db8::1", "2001%3Adb8%3A%3A1");
+	IS_ADDED(sbuf_add_key, "{a b}%\n\xff\0", "%7Ba%20b%7D%25%0A%FF%00");
+	IS_ADDED(sbuf_add_key, "192.0.2.0/24=_-.", "192.0.2.0/24=_-.");
+
+	for (int i = 0; i < 256; i++)
+		all[i] = (char)i;
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_safe(&b, all, sizeof all);
+	for (size_t i = 0; i < b.len; i++)
+		clean = clean && b.p[i] >= ' ' && b.p[i] <= '~';
+	ok(clean && !b.cut, "no byte that is not text gets through sbuf_add_safe");
+}
+
+int main(void)
+{
+	test_fixed();
+	test_heap();
+	test_escapes();
+	return done_testing();
+}
