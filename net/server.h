@@ -17,7 +17,7 @@
 struct net_server;
 
 struct net_server_options {
-	const char *listen; /* "unix:/path", "inet:PORT@ADDRESS" */
+	const char *listen; /* "unix:/path", "inet:PORT@ADDRESS", "inet6:PORT@ADDRESS"; port 0: any free one */
 	mode_t mode;        /* Unix: permissions of the socket */
 	const char *group;  /* Unix: its group; NULL: as it comes */
 	unsigned workers;   /* threads; at least 1 */
@@ -31,6 +31,9 @@ struct net_server_options {
 
 /* Binds at once (so before privileges are dropped); serves until net_server_stop().  NULL with an error added. */
 struct net_server *net_server_start(struct net *n, const struct net_server_options *o, struct error_list *errors);
+/* The TCP port it listens on; -1 for a Unix socket. */
+int net_server_port(const struct net_server *s);
+
 /* Stops listening, lets running requests end, closes, removes a Unix socket.  Clears *s; tolerates NULL. */
 void net_server_stop(struct net_server **s);
 

@@ -1,0 +1,139 @@
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/server_conn.h"
+#include "util/log.h"
+
+/* ---- The loop thread ---- */
+
+static void accept_some(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_server *s = arg;
+
+	(void)what;
+	for (int i = 0; i < SERVER_ACCEPT_BATCH; i++) {
+		int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (peer >= 0) {
+			conn_open(s, peer);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			/* The listener stays readable: without a pause the loop would spin. */
+			log_error("cannot accept a connection: %s", strerror(errno));
+			event_del(s->acceptable);
+			(void)net_timer_add(s->accept_pause, SERVER_ACCEPT_PAUSE_MS);
+			return;
+		}
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		/* Any other error belongs to the one connection (accept(2)). */
+	}
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_server *s = arg;
+
+	(void)fd;
+	(void)what;
+	(void)event_add(s->acceptable, NULL);
+}
+
+static void begin(void *arg)
+{
+	struct net_server *s = arg;
+
+	(void)event_add(s->acceptable, NULL);
+}
+
+static void stop_listening(void *arg)
+{
+	struct net_server *s = arg;
+
+	s->stopping = true;
+	event_del(s->acceptable);
+	event_del(s->accept_pause);
+	listener_close(&s->listener);
+	conn_close_idle(s);
+}
+
+static void end(void *arg)
+{
+	struct net_server *s = arg;
+
+	conn_close_all(s);
+	event_free(s->acceptable);
+	event_free(s->accept_pause);
+}
+
+/* ---- The caller's thread ---- */
+
+struct net_server *net_server_start(struct net *n, const struct net_server_options *o, struct error_list *errors)
+{
+	struct net_server *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (s == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		return NULL;
+	}
+	s->net = n;
+	s->o = *o;
+	s->o.listen = s->o.group = NULL; /* the caller's, and used now only */
+	if (listener_open(&s->listener, o->listen, o->mode, o->group, errors) != 0)
+		goto fail_server;
+	s->acceptable = event_new(n->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
+	s->accept_pause = evtimer_new(n->base, accept_again, s);
+	rc = s->acceptable == NULL || s->accept_pause == NULL ? ENOMEM : pool_start(&s->pool, o->workers);
+	if (rc != 0) {
+		error_add(errors, NULL, 0, "cannot start the workers of \"%s\": %s", o->listen, strerror(rc));
+		goto fail_events;
+	}
+	net_call(n, begin, s);
+	return s;
+fail_events:
+	if (s->acceptable != NULL)
+		event_free(s->acceptable);
+	if (s->accept_pause != NULL)
+		event_free(s->accept_pause);
+	listener_close(&s->listener);
+fail_server:
+	free(s);
+	return NULL;
+}
+
+int net_server_port(const struct net_server *s)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} sa;
+	socklen_t n = sizeof(sa);
+
+	if (getsockname(s->listener.fd, &sa.any, &n) != 0)
+		return -1;
+	if (sa.any.sa_family == AF_INET)
+		return ntohs(sa.in.sin_port);
+	return sa.any.sa_family == AF_INET6 ? ntohs(sa.in6.sin6_port) : -1;
+}
+
+void net_server_stop(struct net_server **s)
+{
+	if (*s == NULL)
+		return;
+	net_call((*s)->net, stop_listening, *s);
+	pool_stop(&(*s)->pool);
+	/* What the workers handed back comes before this in the loop's queue. */
+	net_call((*s)->net, end, *s);
+	free(*s);
+	*s = NULL;
+}
