@@ -71,12 +71,12 @@ static int parse_skip(struct rules *r, struct compiled_rule *c, const struct con
 	names_nearest_init(&near, v->str);
 	names_nearest_try(&near, "all");
 	for (size_t i = 0; i < r->n_sections; i++) {
-		if (strcmp(r->sections[i].name, v->str) == 0) {
-			a->skip = r->sections[i].bits;
-			return 0;
-		}
+		if (strcmp(r->sections[i].name, v->str) == 0)
+			a->skip |= r->sections[i].bits; /* a group may have the name of one of its members */
 		names_nearest_try(&near, r->sections[i].name);
 	}
+	if (a->skip != 0)
+		return 0;
 	error_add(errors, v->file, v->line, "there is no section \"%s\" to skip%s", v->str, rule_hint(r, near.best));
 	return -1;
 }

@@ -108,7 +108,6 @@ section_mask rules_section(struct rules *r, const char *name)
 
 void rules_section_group(struct rules *r, const char *name, section_mask members)
 {
-	assert(find_section(r, name) == NULL);
 	add_section(r, name, members & ~SECTION_USER, true);
 }
 

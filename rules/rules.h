@@ -78,7 +78,7 @@ void rules_free(struct rules **r);
 
 /* Declares a section that rules may belong to and `skip` may name; answers its bit.  Call before the rules are added. */
 section_mask rules_section(struct rules *r, const char *name);
-/* Lets `skip` name several sections at once ("limits": limits and rates). */
+/* Lets `skip` name several sections at once ("limits": limits and rates); the name may be that of one of them. */
 void rules_section_group(struct rules *r, const char *name, section_mask members);
 /* The bit of a section, 0 when there is none. */
 section_mask rules_section_bit(const struct rules *r, const char *name);
