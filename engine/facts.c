@@ -143,8 +143,6 @@ static void make_call(struct engine_session *s, unsigned i, struct rcpt *rcpt, s
 	const struct snapshot_check *k = &s->snap->checks[i];
 	bool session = k->def->scope == SCOPE_SESSION;
 
-	if (s->wait == NULL && s->snap->loop != NULL)
-		s->wait = net_wait_new(session_net(s));
 	memset(c, 0, sizeof *c);
 	c->state = k->state;
 	c->conn = s->conn;
@@ -317,6 +315,17 @@ static bool worth_starting(const struct snapshot_check *k, section_mask skipped)
 	return k->wanted != 0 && (k->readers & ~skipped) != 0;
 }
 
+/* The MTA may have told all that is wanted of a check. */
+static bool leaves_open(struct engine_session *s, const struct snapshot_check *k)
+{
+	const struct fact_set *facts = k->def->scope == SCOPE_SESSION ? &s->conn->facts : &s->txn->facts;
+
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		if ((k->wanted & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
+			return true;
+	return false;
+}
+
 static bool inputs_known(struct engine_session *s, const struct check *def)
 {
 	struct facts_view v = { .s = s, .stage = def->stage, .no_wait = true, .no_ask = true };
@@ -336,7 +345,7 @@ void facts_start(struct engine_session *s, enum stage stage)
 		const struct snapshot_check *k = &s->snap->checks[i];
 
 		if (k->state == NULL || k->def->kind != CHECK_PURE || k->def->stage != stage || k->def->start == NULL ||
-		    k->def->scope == SCOPE_RECIPIENT || k->wanted == 0)
+		    k->def->scope == SCOPE_RECIPIENT || k->wanted == 0 || !leaves_open(s, k))
 			continue;
 		if (!evaluated) {
 			if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), &out) == 0)

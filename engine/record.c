@@ -281,8 +281,6 @@ static void journal_transaction(struct engine_session *s, long long took_ms)
 	const char *key = arena_printf(e.arena, "%sjournal", s->snap->set.redis.prefix);
 	const char *keep = arena_printf(e.arena, "%lld", (long long)s->snap->set.journal.entries);
 
-	if (s->wait == NULL && s->snap->loop != NULL)
-		s->wait = net_wait_new(session_net(s));
 	if (s->wait == NULL || key == NULL || keep == NULL)
 		return;
 	sbuf_fixed(&b, text, sizeof text);

@@ -30,17 +30,14 @@ struct engine_session *engine_open(struct engine *e)
 	}
 	s->snap = engine_snapshot(e);
 	s->smtp = true;
+	if (s->snap->loop != NULL && (s->wait = net_wait_new(loop_net(s->snap->loop))) == NULL)
+		engine_close(&s);
 	return s;
 }
 
 const struct engine_needs *engine_session_needs(const struct engine_session *s)
 {
 	return &s->snap->needs;
-}
-
-struct net *session_net(const struct engine_session *s)
-{
-	return s->snap->loop != NULL ? loop_net(s->snap->loop) : NULL;
 }
 
 void event_begin(struct engine_session *s)

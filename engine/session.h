@@ -43,7 +43,7 @@ struct engine_session {
 	unsigned magic;
 	struct engine *engine;
 	struct snapshot *snap;
-	struct net_wait *wait; /* made when first needed */
+	struct net_wait *wait; /* NULL without a loop (tests) */
 
 	pthread_mutex_t lock;               /* held during an event; a drain takes it to give back what is left */
 	bool dead;                          /* given back by a drain: every later event is deferred */
@@ -73,9 +73,6 @@ struct engine_session {
 	const struct rules_hit *hits; /* all that fired in the transaction, each rule once */
 	unsigned n_hits;
 };
-
-/* Where the session's questions go; NULL before engine_start(). */
-struct net *session_net(const struct engine_session *s);
 
 /* ---- engine/facts.c: values for the rules ---- */
 

@@ -260,6 +260,7 @@ static void find_wanted(struct snapshot *s)
 		more = false;
 		for (unsigned i = 0; i < s->n_checks; i++) {
 			struct snapshot_check *c = &s->checks[i];
+			fact_mask inputs;
 
 			c->wanted = c->state != NULL ? c->def->provides & s->facts : 0;
 			if (c->wanted == 0)
@@ -273,8 +274,9 @@ static void find_wanted(struct snapshot *s)
 					more = true;
 				}
 			}
-			if ((c->def->inputs & ~s->facts) != 0) {
-				s->facts |= c->def->inputs;
+			inputs = c->def->inputs & ~c->def->provides; /* its own it reads where the MTA told */
+			if ((inputs & ~s->facts) != 0) {
+				s->facts |= inputs;
 				more = true;
 			}
 		}

@@ -71,7 +71,7 @@ static void note_verdict(struct sbuf *out, const struct verdict *v)
 static bool run_envelope(struct engine_session *s, const struct mail *m, struct sbuf *out)
 {
 	static const char *const bob[] = { "<bob@example.net>", NULL };
-	struct engine_connect c = { .name = m->name,
+	struct engine_connect c = { .name = m->name != NULL ? m->name : "client.example.org",
 				    .resolve = m->resolve != NULL ? m->resolve : "OK",
 				    .smtp = !m->local };
 	struct engine_mail mail = { .arg = m->from != NULL ? m->from : "<alice@example.org>",
