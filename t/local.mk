@@ -34,7 +34,7 @@ EXTRA_DIST += $(TREE_TESTS) t/run t/lint .ci/run
 # ---- make lint, make bench ----
 
 lint:
-	top_srcdir='$(top_srcdir)' CPPFLAGS='-I. -D_GNU_SOURCE $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
+	@top_srcdir='$(top_srcdir)' CPPFLAGS='-I. -D_GNU_SOURCE $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
 		CFLAGS='-std=c11 -O2 $(WARNING_CFLAGS)' $(SHELL) $(top_srcdir)/t/lint
 LINT_CPPFLAGS = $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(PSL_CFLAGS) $(CONFIG_CFLAGS) $(GMIME_CFLAGS) \
 	$(PCRE2_CFLAGS) $(MILTER_CFLAGS) $(cmd_cppflags)
@@ -47,3 +47,4 @@ bench: all $(bench_programs)
 include t/milter/local.mk
 include t/bench/local.mk
 include t/e2e/local.mk
+include t/cmd/local.mk
