@@ -112,7 +112,7 @@ int control_ask(const char *listen, const char *command, int timeout_ms, struct 
 		result = 1;
 	else
 		error_add(errors, NULL, 0, "the answer on the control socket is not millgated's");
-	if (result >= 0)
+	if (result >= 0 && rest[1] != '\0')
 		sbuf_add(text, rest + 1);
 out:
 	sbuf_done(&in);
