@@ -139,10 +139,9 @@ class Gate:
                      lambda: [r for r in self.lines()[mark:] if "reload" in r.get("msg", "").lower()
                               or "configuration" in r.get("msg", "").lower()])
 
-    def command(self, *words, config=True):
+    def command(self, name, *words):
         """The administrator's command; answers its CompletedProcess."""
-        options = ["-c", self.config] if config else []
-        return run([program("millgate"), *options, *words], check=False, env=environment())
+        return run([program("millgate"), name, "-c", self.config, *words], check=False, env=environment())
 
     # ---- The log ----
 

@@ -152,7 +152,8 @@ class Outcome:
     @property
     def last(self):
         """The reply that settled it."""
-        return self.end or (self.rcpts[-1] if self.rcpts else None) or self.mail or self.helo or self.greeting
+        reached = [self.end, *reversed(self.rcpts), self.mail, self.helo, self.greeting]
+        return next(reply for reply in reached if reply is not None)
 
     @property
     def ok(self):
