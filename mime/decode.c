@@ -69,19 +69,22 @@ static bool is_raw(const struct segment *seg)
 	return seg->charset == NULL && !utf8_valid(seg->p, seg->n);
 }
 
-/* Whether raw text has a character of UTF-8: then it may well be UTF-8 that was cut or damaged. */
-static bool has_utf8(const struct segment *seg)
+/*
+ * Whether raw text is UTF-8 that was cut or damaged: more of its characters are valid than not.  Text in another charset
+ * has a valid one here and there.
+ */
+static bool is_damaged_utf8(const struct segment *seg)
 {
-	size_t length;
+	size_t length, good = 0, bad = 0;
 
 	for (size_t i = 0; i < seg->n; i += length) {
 		length = utf8_decode(seg->p + i, seg->n - i, NULL);
-		if (length > 1)
-			return true;
+		good += length > 1;
+		bad += length == 0;
 		if (length == 0)
 			length = utf8_bad_length(seg->p + i, seg->n - i);
 	}
-	return false;
+	return good > bad;
 }
 
 /* The text of all segments, raw ones read as `raw` (NULL: as UTF-8). */
@@ -116,7 +119,7 @@ static bool is_new(const struct mime_text *texts, unsigned n)
 	return true;
 }
 
-/* One text for each candidate charset; one more as UTF-8 when that makes sense, or when there is no candidate. */
+/* One text for each candidate charset; one more as UTF-8 when it is that, damaged, or when there is no candidate. */
 static int render_candidates(struct arena *a, const struct segment *segs, const struct mime_charsets *charsets,
 			     struct mime_text *texts, unsigned *n)
 {
@@ -133,7 +136,7 @@ static int render_candidates(struct arena *a, const struct segment *segs, const 
 		found += is_new(texts, found);
 	}
 	for (const struct segment *seg = segs; seg != NULL; seg = seg->next)
-		as_utf8 = as_utf8 || (is_raw(seg) && has_utf8(seg));
+		as_utf8 = as_utf8 || (is_raw(seg) && is_damaged_utf8(seg));
 	if (as_utf8 || found == 0) {
 		if (!render(a, segs, NULL, &texts[found]))
 			return -1;

@@ -27,7 +27,7 @@ struct mime_text {
  * -1 when out of memory.
  *
  * A fold, with the white space around it, is one space.  Encoded words that are broken stay as they came; those whose
- * charset is unknown or says nothing of 8-bit bytes are read as raw text.  Raw text with some valid UTF-8 in it gives a
+ * charset is unknown or says nothing of 8-bit bytes are read as raw text.  Raw text that is mostly valid UTF-8 gives a
  * last text with U+FFFD for the rest; so do bytes that are no character of the charset they claim.  Equal texts come
  * once.  Line breaks out of encoded words become spaces, NUL becomes U+FFFD.
  */

@@ -8,3 +8,24 @@ libmime_a_SOURCES = \
 	mime/decode.c \
 	mime/header.h \
 	mime/words.c mime/words.h
+
+MIME_TESTS = \
+	t/unit/mime_addresses \
+	t/unit/mime_decode
+check_PROGRAMS += $(MIME_TESTS) t/unit/mime_decode_lines
+TESTS += $(MIME_TESTS) t/unit/mime_corpus.py
+EXTRA_DIST += t/unit/mime_corpus.py
+MIME_TEST_LIBS = libtap.a libmime.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
+t_unit_mime_addresses_SOURCES = t/unit/mime_addresses.c
+t_unit_mime_addresses_LDADD = $(MIME_TEST_LIBS)
+t_unit_mime_decode_SOURCES = t/unit/mime_decode.c
+t_unit_mime_decode_LDADD = $(MIME_TEST_LIBS)
+t_unit_mime_decode_lines_SOURCES = t/unit/mime_decode_lines.c
+t_unit_mime_decode_lines_LDADD = $(MIME_TEST_LIBS)
+
+# By hand, with clang: make t/fuzz/fuzz_header && t/fuzz/fuzz_header -max_total_time=180
+# (configure with CC=clang --with-sanitizer=address,undefined, so that the libraries are instrumented as well).
+EXTRA_PROGRAMS += t/fuzz/fuzz_header
+t_fuzz_fuzz_header_SOURCES = t/fuzz/fuzz_header.c
+t_fuzz_fuzz_header_LDADD = libmime.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
+t_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
