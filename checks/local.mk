@@ -20,3 +20,25 @@ libchecks_a_SOURCES = \
 	checks/rates.h \
 	checks/rates_def.c \
 	checks/rates_def.h
+
+# ---- Unit tests ----
+
+checks_test_libs = libchecks.a libmail.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) $(UNISTRING_LIBS)
+checks_test_fakes = \
+	t/lib/check_fixture.c t/lib/check_fixture.h \
+	t/lib/fake_net.c t/lib/fake_net.h \
+	t/lib/fake_dns.c \
+	t/lib/fake_redis.c
+
+checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists
+check_PROGRAMS += $(checks_tests)
+TESTS += $(checks_tests)
+
+t_unit_checks_dnsbl_SOURCES = t/unit/checks_dnsbl.c $(checks_test_fakes)
+t_unit_checks_dnsbl_LDADD = $(checks_test_libs)
+t_unit_checks_fcrdns_SOURCES = t/unit/checks_fcrdns.c $(checks_test_fakes)
+t_unit_checks_fcrdns_LDADD = $(checks_test_libs)
+t_unit_checks_limits_SOURCES = t/unit/checks_limits.c $(checks_test_fakes)
+t_unit_checks_limits_LDADD = $(checks_test_libs)
+t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
+t_unit_checks_lists_LDADD = $(checks_test_libs)

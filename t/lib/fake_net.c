@@ -1,0 +1,62 @@
+#include "t/lib/fake_net.h"
+
+#include <stdlib.h>
+
+static struct {
+	unsigned open, awaits;
+	int64_t deadline;
+} fake;
+
+struct net_op *fake_net_op(void)
+{
+	struct net_op *op = calloc(1, sizeof *op);
+
+	fake.open += op != NULL;
+	return op;
+}
+
+unsigned fake_net_open(void)
+{
+	return fake.open;
+}
+
+unsigned fake_net_awaits(void)
+{
+	return fake.awaits;
+}
+
+int64_t fake_net_deadline(void)
+{
+	return fake.deadline;
+}
+
+void net_op_free(struct net_op **op)
+{
+	if (*op == NULL)
+		return;
+	fake.open--;
+	free(*op);
+	*op = NULL;
+}
+
+bool net_op_done(const struct net_op *op)
+{
+	return op->done;
+}
+
+void net_flush(struct net_wait *w)
+{
+	(void)w;
+}
+
+bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms)
+{
+	bool all = true;
+
+	(void)w;
+	fake.awaits++;
+	fake.deadline = deadline_ms;
+	for (size_t i = 0; i < n; i++)
+		all = all && (ops[i] == NULL || ops[i]->done);
+	return all;
+}
