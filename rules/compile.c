@@ -155,10 +155,24 @@ static bool at_end(const struct compiled_rule *c)
 	return c->final == NULL || c->final->kind == ACTION_DELETE || c->final->kind == ACTION_QUARANTINE;
 }
 
-/* Until its stage, this earlier rule may yet switch the section off. */
+/* Until its stage, this earlier rule may yet switch the section off.  What the built-in rules spare, an early refusal
+ * does not wait for: that is what refuse_at asks for. */
 static bool may_skip(const struct compiled_rule *before, const struct compiled_rule *c)
 {
-	return !before->pub.shadow && (before->skips & c->section) != 0;
+	if (before->pub.shadow || (before->skips & c->section) == 0)
+		return false;
+	return before->section == SECTION_USER || c->pub.refuse_at >= STAGE_RCPT ||
+	       before->pub.stage <= c->pub.refuse_at;
+}
+
+bool rule_holds_back(const struct compiled_rule *before, const struct compiled_rule *c)
+{
+	if (may_skip(before, c))
+		return true;
+	if (before->pub.shadow || before->final == NULL || c->final == NULL)
+		return false;
+	return before->final->kind == ACTION_ACCEPT ||
+	       (before->final->kind == ACTION_DEFER && c->final->kind == ACTION_REJECT);
 }
 
 /* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */
@@ -171,13 +185,12 @@ static void compile_waits(const struct rules *r, struct compiled_rule *c)
 	for (size_t i = 0; i < c->pub.index; i++) {
 		const struct compiled_rule *b = r->v[i];
 		bool skips = may_skip(b, c);
-		bool before = skips || (b->final != NULL && !b->pub.shadow);
 
 		if (skips)
 			c->known = later(c->known, b->known);
 		/* A rule that only adds is carried out at END, whatever the others do; one that skips only waits for
 		 * what may skip it. */
-		if (!before || (c->final == NULL && !skips))
+		if (!rule_holds_back(b, c))
 			continue;
 		if (b->known > until) {
 			until = b->known;
@@ -235,7 +248,7 @@ static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 	for (size_t i = 0; i <= c->pub.index; i++) {
 		const struct compiled_rule *b = r->v[i];
 
-		if (b != c && (b->pub.shadow || (b->final == NULL && b->skips == 0)))
+		if (b != c && !rule_holds_back(b, c))
 			continue;
 		for (unsigned id = 0; id < FACT_COUNT; id++) {
 			enum stage s = fact_table[id].stage;

@@ -1,6 +1,6 @@
 /*
  * The walk through all rules.  What comes out is what evaluating everything at END would give, as soon as no earlier
- * rule that is still open could change it.
+ * rule that is still open could make it milder.
  */
 #include "rules/internal.h"
 
@@ -9,7 +9,9 @@ struct walk {
 	struct arena *arena;
 	struct rules_outcome *out;
 	section_mask doubted; /* sections that a rule still open may switch off */
-	bool undecided;       /* an earlier final action may still come: nothing later is decided, no effect asked */
+	section_mask spared;  /* sections that a built-in rule still open may: early refusals do not wait for that */
+	bool undecided;       /* an earlier accept may still come: nothing later is decided, no effect asked */
+	bool may_defer;       /* an earlier defer may still come: no later reject is decided */
 	bool accepted;        /* refusing has ended */
 	bool failed;          /* out of memory */
 };
@@ -45,12 +47,30 @@ static void add_hit(struct walk *w, const struct compiled_rule *c)
 	out->hits[out->n_hits++] = (struct rules_hit){ .rule = &c->pub, .shadow = c->pub.shadow };
 }
 
+static void doubt_sections(struct walk *w, const struct compiled_rule *c)
+{
+	if (c->section == SECTION_USER)
+		w->doubted |= c->skips;
+	else
+		w->spared |= c->skips;
+}
+
 static void skip_sections(struct walk *w, const struct compiled_rule *c, bool doubtful)
 {
 	if (doubtful)
-		w->doubted |= c->skips;
+		doubt_sections(w, c);
 	else
 		w->out->skipped |= c->skips;
+}
+
+/* A final action that may still come: what it would make milder has to wait.  One that refuses, deletes or holds the
+ * mail itself keeps no later refusal back: either way it does not arrive. */
+static void leave_open(struct walk *w, enum action_kind final)
+{
+	if (final == ACTION_ACCEPT)
+		w->undecided = true;
+	else if (final == ACTION_DEFER)
+		w->may_defer = true;
 }
 
 static enum verdict_kind kind_of(const struct rule_action *a)
@@ -75,7 +95,7 @@ static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_k
 	bool at_end = kind == VERDICT_DISCARD || kind == VERDICT_QUARANTINE;
 	struct rules_outcome *out = w->out;
 
-	if (w->undecided)
+	if (w->undecided || (w->may_defer && kind == VERDICT_REJECT))
 		return;
 	if (w->e.stage < (at_end ? STAGE_END : c->pub.refuse_at)) {
 		out->provisional = &c->pub;
@@ -106,7 +126,7 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 	if (!final)
 		return true;
 	if (doubtful) {
-		w->undecided = true;
+		leave_open(w, c->final->kind);
 		return true;
 	}
 	if (c->final->kind == ACTION_ACCEPT) {
@@ -123,9 +143,9 @@ static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 {
 	if (c->pub.shadow || w->e.stage == STAGE_END) /* what is not known by now never will be: no */
 		return true;
-	w->doubted |= c->skips;
+	doubt_sections(w, c);
 	if (c->final != NULL && !w->accepted)
-		w->undecided = true;
+		leave_open(w, c->final->kind);
 	if (c->fate && !w->accepted)
 		note_pending(w, c, rule_condition_residue(c->when, &w->e));
 	return true;
@@ -138,7 +158,7 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 	if (!matters || w->e.on_error == ON_ERROR_IGNORE)
 		return true;
 	if (doubtful) {
-		w->undecided = true;
+		leave_open(w, ACTION_DEFER);
 		return true;
 	}
 	decide(w, c, VERDICT_DEFER, true);
@@ -160,7 +180,7 @@ static bool wanted(const struct walk *w, const struct compiled_rule *c)
 
 static bool visit(struct walk *w, const struct compiled_rule *c)
 {
-	bool doubtful = (w->doubted & c->section) != 0;
+	bool doubtful = ((c->pub.refuse_at < STAGE_RCPT ? w->doubted : w->doubted | w->spared) & c->section) != 0;
 	bool settled = !doubtful && !w->undecided && !w->accepted;
 
 	if (!wanted(w, c))

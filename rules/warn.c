@@ -60,9 +60,7 @@ static void warn_edits(const struct compiled_rule *c, struct error_list *errors)
 /* Whether the refusal b could come sooner without the earlier rule c. */
 static bool delays(const struct compiled_rule *c, const struct compiled_rule *b)
 {
-	bool in_the_way = c->final != NULL || (c->skips & b->section) != 0;
-
-	return in_the_way && !b->pub.shadow && is_refusal(b) && b->final->kind != ACTION_QUARANTINE &&
+	return rule_holds_back(c, b) && !b->pub.shadow && is_refusal(b) && b->final->kind != ACTION_QUARANTINE &&
 	       c->pub.stage > b->pub.stage && c->pub.stage > b->pub.refuse_at;
 }
 
