@@ -169,10 +169,7 @@ bool rule_holds_back(const struct compiled_rule *before, const struct compiled_r
 {
 	if (may_skip(before, c))
 		return true;
-	if (before->pub.shadow || before->final == NULL || c->final == NULL)
-		return false;
-	return before->final->kind == ACTION_ACCEPT ||
-	       (before->final->kind == ACTION_DEFER && c->final->kind == ACTION_REJECT);
+	return !before->pub.shadow && before->final != NULL && c->final != NULL && before->final->kind == ACTION_ACCEPT;
 }
 
 /* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */

@@ -11,7 +11,6 @@ struct walk {
 	section_mask doubted; /* sections that a rule still open may switch off */
 	section_mask spared;  /* sections that a built-in rule still open may: early refusals do not wait for that */
 	bool undecided;       /* an earlier accept may still come: nothing later is decided, no effect asked */
-	bool may_defer;       /* an earlier defer may still come: no later reject is decided */
 	bool accepted;        /* refusing has ended */
 	bool failed;          /* out of memory */
 };
@@ -63,14 +62,12 @@ static void skip_sections(struct walk *w, const struct compiled_rule *c, bool do
 		w->out->skipped |= c->skips;
 }
 
-/* A final action that may still come: what it would make milder has to wait.  One that refuses, deletes or holds the
- * mail itself keeps no later refusal back: either way it does not arrive. */
-static void leave_open(struct walk *w, enum action_kind final)
+/* A final action that may still come.  One that refuses, deletes or holds the mail itself keeps no later refusal back:
+ * either way it does not arrive. */
+static void leave_open(struct walk *w, const struct compiled_rule *c)
 {
-	if (final == ACTION_ACCEPT)
+	if (c->final->kind == ACTION_ACCEPT)
 		w->undecided = true;
-	else if (final == ACTION_DEFER)
-		w->may_defer = true;
 }
 
 static enum verdict_kind kind_of(const struct rule_action *a)
@@ -95,7 +92,7 @@ static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_k
 	bool at_end = kind == VERDICT_DISCARD || kind == VERDICT_QUARANTINE;
 	struct rules_outcome *out = w->out;
 
-	if (w->undecided || (w->may_defer && kind == VERDICT_REJECT))
+	if (w->undecided)
 		return;
 	if (w->e.stage < (at_end ? STAGE_END : c->pub.refuse_at)) {
 		out->provisional = &c->pub;
@@ -126,7 +123,7 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 	if (!final)
 		return true;
 	if (doubtful) {
-		leave_open(w, c->final->kind);
+		leave_open(w, c);
 		return true;
 	}
 	if (c->final->kind == ACTION_ACCEPT) {
@@ -145,7 +142,7 @@ static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 		return true;
 	doubt_sections(w, c);
 	if (c->final != NULL && !w->accepted)
-		leave_open(w, c->final->kind);
+		leave_open(w, c);
 	if (c->fate && !w->accepted)
 		note_pending(w, c, rule_condition_residue(c->when, &w->e));
 	return true;
@@ -157,10 +154,8 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 
 	if (!matters || w->e.on_error == ON_ERROR_IGNORE)
 		return true;
-	if (doubtful) {
-		leave_open(w, ACTION_DEFER);
+	if (doubtful)
 		return true;
-	}
 	decide(w, c, VERDICT_DEFER, true);
 	return false;
 }

@@ -47,8 +47,8 @@ struct rules {
 	struct rules_regex *regex; /* limits and a pool of scratch; NULL without patterns */
 };
 
-/* rules/compile.c: whether `before`, while it is open, keeps `c` from deciding: it may accept, defer what `c` rejects, or
- * switch its section off. */
+/* rules/compile.c: whether `before`, while it is open, keeps `c` from deciding: it may accept, or switch c's section
+ * off. */
 bool rule_holds_back(const struct compiled_rule *before, const struct compiled_rule *c);
 
 /* Has the rules call release(p) when they are freed.  0; -1 when out of memory (p is released at once). */

@@ -141,7 +141,7 @@ struct rules_hit {
 
 struct rules_outcome {
 	/* The first final action in order: VERDICT_NONE while an undecided earlier rule could still make it milder (accept
-	 * it, skip its section, or defer what it rejects), or, before END, while nothing refuses.  An undecided rule that
+	 * it, or skip its section), or, before END, while nothing refuses.  An undecided rule that
 	 * would itself refuse, delete or hold keeps no refusal back.  At END: VERDICT_ACCEPT when no rule refuses. */
 	enum verdict_kind kind;
 	const struct rule *rule;          /* who decided; NULL for a plain VERDICT_ACCEPT */
