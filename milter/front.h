@@ -30,6 +30,8 @@ struct milter_front {
 	atomic_uint busy;
 	atomic_bool shut;
 
+	atomic_bool complained; /* of an MTA that offers less than the rules may need */
+
 	/* under lock */
 	pthread_mutex_t lock;
 	struct milter_session *sessions;

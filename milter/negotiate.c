@@ -91,12 +91,13 @@ static void name_macros(SMFICTX *ctx, const struct engine_needs *needs)
 	}
 }
 
-/* What the engine may want and this MTA cannot do: such a verdict will be answered 451. */
-static void complain(unsigned long missing)
+/* What the engine may want and this MTA cannot do: such a verdict will be answered 451.  Said once, not for each of
+ * the MTA's connections. */
+static void complain(struct milter_front *f, unsigned long missing)
 {
 	const unsigned long needed = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_QUARANTINE;
 
-	if (missing & needed)
+	if ((missing & needed) && !atomic_exchange(&f->complained, true))
 		log_warning("milter: the MTA does not offer actions that the rules may need (0x%lx)", missing & needed);
 }
 
@@ -120,7 +121,7 @@ sfsistat milter_on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	}
 	needs = engine_session_needs(s->engine);
 	*want_actions = s->actions = wanted_actions(needs) & actions;
-	complain(wanted_actions(needs) & ~actions);
+	complain(f, wanted_actions(needs) & ~actions);
 	s->replies = stages_to_answer(needs);
 	/* libmilter answers for us where the MTA cannot do without an answer. */
 	*want_steps = wanted_steps(needs, s->replies) & offered;
