@@ -41,7 +41,8 @@ with World(CONFIG, zone=ZONE) as w:
     eq(w.send(ip="192.0.2.5").status, "450 4.7.1", "the rate holds")
 
     topic("inbound")
-    eq(w.send(ip="203.0.113.5").status, "554 5.7.1", "the same address without a login is refused")
+    eq(w.send(ip="203.0.113.5").status, "550 5.7.25", "the same address without a login is refused: FCrDNS comes first")
+    eq(w.send(ip="203.0.113.5", name="mx.friend.example").status, "554 5.7.1", "with a name that agrees: DNSBL")
 
     topic("relays: never refused")
     w.postfix.empty()

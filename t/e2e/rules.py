@@ -14,6 +14,7 @@ greylist: { enabled = true; delay = "1h"; };
 rules = (
     { name = "strangers wait"; match = "none"; when = ( { fact = "sender"; is = "unknown@example.org"; } );
       then = { skip = ( "greylist" ); }; },
+    { name = "no such sender"; when = ( { fact = "sender"; is = "early@example.org"; } ); then = { reject = true; }; },
     { name = "move"; when = ( { fact = "recipient"; is = "leaver@example.net"; } );
       then = { move = "manager@example.net"; }; },
     { name = "copy"; match = "all";
@@ -35,7 +36,6 @@ rules = (
       when = ( { header = "List-Id"; exists = true; }, { fact = "subject"; matches = "(?i)\\bwin\\b"; } );
       then = { reject = "550 5.7.1 not wanted here"; }; },
     { name = "later"; when = ( { fact = "subject"; ends_with = "not now"; } ); then = { defer = true; }; },
-    { name = "no such sender"; when = ( { fact = "sender"; is = "early@example.org"; } ); then = { reject = true; }; },
     { name = "group"; match = "all";
       when = ( { fact = "subject"; is = "group"; },
                { any = ( { fact = "sender"; is = "x@example.org"; },
@@ -111,7 +111,7 @@ with World(RULES, refused=["gone@remote.example"]) as w:
     eq([m["queue_id"] for m in queue], [held.queue_id], "it is in the hold queue")
     eq(sorted(r["address"] for r in queue[0]["recipients"]), ["bob@example.net", "carol@example.net"], "for both")
     eq(boxes(w), {}, "and not delivered")
-    like("\n".join(w.postfix.log_of(held.queue_id)), "held by a rule|quarantine", "Postfix logged why")
+    like(str(w.gate.mail(queue_id=held.queue_id)[0]), "quarantine", "the log tells")
     w.postfix.release(held.queue_id)
     from place import until
     until("the release", lambda: boxes(w) == {"bob": 1, "carol": 1})
@@ -123,10 +123,9 @@ with World(RULES, refused=["gone@remote.example"]) as w:
     text = w.inbox("bob")[0]
     import email.header
     decoded = "".join(p.decode(c or "utf-8") if isinstance(p, bytes) else p
-                      for p, c in email.header.decode_header(header(text, "Subject")[0].decode("utf-8", "surrogateescape")))
+                      for p, c in email.header.decode_header(header(text, "Subject")[0].decode("utf-8")))
     eq(" ".join(decoded.split()), "[проверка] это тест", "is tagged")
-    ok(all(b < 128 for b in header(text, "Subject")[0]) or header(text, "Subject")[0].startswith("[проверка]".encode()),
-       "readably: %r" % header(text, "Subject"))
+    ok(header(text, "Subject")[0].endswith("это тест".encode()), "and otherwise as it was: %r" % header(text, "Subject"))
     w.postfix.empty()
     sent = message("headers", headers=["X-Secret: a", "X-Set: old", "X-Secret: b\n folded", "X-Keep:kept", "X-Set: older"])
     ok(w.send(sent).ok, "header edits")

@@ -34,11 +34,10 @@ def probes(zone):
 
 
 class Dns:
-    PORT = 5353
-
-    def __init__(self, place, zone=""):
+    def __init__(self, place, zone="", port=5353, ip=None):
         self.place = place
-        self.ip = place.ip
+        self.port = port
+        self.ip = ip or place.ip
         self.zone = place.write("dns/zone", ZONE + zone)
         self.log = place.path("dns/queries")
         self.process = None
@@ -46,7 +45,7 @@ class Dns:
     @property
     def server(self):
         """As millgate's dns.servers wants it."""
-        return "%s@%d" % (self.ip, self.PORT)
+        return "%s@%d" % (self.ip, self.port)
 
     def start(self):
         ready = self.place.path("dns/port")
@@ -56,7 +55,7 @@ class Dns:
         # No caching to speak of: tests change zones.
         self.process = Process("dnsd", [
             "/usr/bin/python3", os.path.join(HERE, "dnsd.py"), "--zone", self.zone, "--port-file", ready,
-            "--log", self.log, "--port", self.PORT, "--address", self.ip, "--ttl", "1", "--negative-ttl", "1"],
+            "--log", self.log, "--port", self.port, "--address", self.ip, "--ttl", "1", "--negative-ttl", "1"],
             self.place.path("dns/out"))
         if first:
             self.place.on_close(self.stop)

@@ -50,14 +50,30 @@ def run(words, input=None, check=True, env=None):
     return done
 
 
-_CLONE_NEWNET = 0x40000000
+_CLONE_NEWNET, _CLONE_NEWNS = 0x40000000, 0x00020000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+
+
+def _checked(what, result):
+    if result:
+        raise Failure("%s: %s" % (what, os.strerror(ctypes.get_errno())))
+
+
+def private_file(path, text):
+    """From now on this process and its children see another text in a file of the system."""
+    _checked("unshare", _libc.unshare(_CLONE_NEWNS))
+    _checked("mount", _libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
+    with tempfile.NamedTemporaryFile("w", dir="/tmp") as f:
+        f.write(text)
+        f.flush()
+        os.chmod(f.name, 0o644)
+        _checked("mount", _libc.mount(f.name.encode(), os.path.realpath(path).encode(), None, _MS_BIND, None))
 
 
 def private_network():
     """Moves this process into a network of its own, which has only a loopback: there every port is free."""
-    if _libc.unshare(_CLONE_NEWNET):
-        raise Failure("no network of its own: " + os.strerror(ctypes.get_errno()))
+    _checked("unshare", _libc.unshare(_CLONE_NEWNET))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
 

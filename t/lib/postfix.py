@@ -38,6 +38,7 @@ rewrite   unix  - - n -    - trivial-rewrite
 bounce    unix  - - n -    0 bounce
 defer     unix  - - n -    0 bounce
 trace     unix  - - n -    0 bounce
+flush     unix  n - n -    0 flush
 proxymap  unix  - - n -    - proxymap
 smtp      unix  - - n -    - smtp
 relay     unix  - - n -    - smtp
@@ -161,9 +162,9 @@ class Postfix:
 
     # ---- Sending ----
 
-    def connect(self, ip=None, name=None, ptr=None, login=None):
-        """A session; with ip, played from there."""
-        session = Session(self.ip, self.port)
+    def connect(self, ip=None, name=None, ptr=None, login=None, source=None):
+        """A session; with ip, played from there; with source, really from that loopback address."""
+        session = Session(self.ip, self.port, source=source)
         if ip is not None:
             session.xclient(ip, name, ptr, login)
         return session

@@ -54,8 +54,8 @@ def xtext(value):
 class Session:
     """One connection; `greeting` holds the last banner."""
 
-    def __init__(self, host, port, patience=PATIENCE):
-        self.sock = socket.create_connection((host, port), patience)
+    def __init__(self, host, port, patience=PATIENCE, source=None):
+        self.sock = socket.create_connection((host, port), patience, (source, 0) if source else None)
         self.file = self.sock.makefile("rb")
         self.greeting = self.reply()
 

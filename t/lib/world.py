@@ -23,13 +23,13 @@ CLIENT = "198.51.100.3"
 class World(Place):
     """text, sections: millgate's configuration (Gate); settings: main.cf; refused: addresses unknown to the sink."""
 
-    def __init__(self, text="", zone="", settings="", stock=False, refused=(), **sections):
+    def __init__(self, text="", zone="", settings="", stock=False, refused=(), dns_port=5353, dns_ip=None, **sections):
         if os.geteuid():
             tap.skip_all("Postfix needs root")
         super().__init__()
         self.sink = Sink(self, refused=refused)
         self.redis = Redis(self).start()
-        self.dns = Dns(self, zone).start()
+        self.dns = Dns(self, zone, dns_port, dns_ip).start()
         milters = "\n".join([
             "smtpd_milters = unix:millgate/milter.sock",
             "" if stock else "non_smtpd_milters = $smtpd_milters",
