@@ -5,7 +5,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
-from message import header, message, payload
+from message import decoded, header, message, payload
+from place import until
 from tap import eq, like, ok, topic, unlike
 from world import World
 
@@ -113,7 +114,6 @@ with World(RULES, refused=["gone@remote.example"]) as w:
     eq(boxes(w), {}, "and not delivered")
     like(str(w.gate.mail(queue_id=held.queue_id)[0]), "quarantine", "the log tells")
     w.postfix.release(held.queue_id)
-    from place import until
     until("the release", lambda: boxes(w) == {"bob": 1, "carol": 1})
     eq(payload(w.inbox("bob")[0]), sent, "released, it arrives byte for byte")
 
@@ -121,10 +121,7 @@ with World(RULES, refused=["gone@remote.example"]) as w:
     w.postfix.empty()
     ok(w.send(message("это тест".encode())).ok, "a raw UTF-8 subject")
     text = w.inbox("bob")[0]
-    import email.header
-    decoded = "".join(p.decode(c or "utf-8") if isinstance(p, bytes) else p
-                      for p, c in email.header.decode_header(header(text, "Subject")[0].decode("utf-8")))
-    eq(" ".join(decoded.split()), "[проверка] это тест", "is tagged")
+    eq(" ".join(decoded(header(text, "Subject")[0]).split()), "[проверка] это тест", "is tagged")
     ok(header(text, "Subject")[0].endswith("это тест".encode()), "and otherwise as it was: %r" % header(text, "Subject"))
     w.postfix.empty()
     sent = message("headers", headers=["X-Secret: a", "X-Set: old", "X-Secret: b\n folded", "X-Keep:kept", "X-Set: older"])

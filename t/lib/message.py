@@ -1,5 +1,6 @@
 """Messages to send, and what is compared of those that arrived."""
 
+import email.header
 import re
 
 
@@ -34,6 +35,12 @@ def headers(text):
 def header(text, name):
     """All values of one field (bytes)."""
     return [value for n, value in headers(text) if n.lower() == name.lower()]
+
+
+def decoded(value):
+    """A field's value as people read it: encoded words, and raw UTF-8 between them."""
+    return "".join(part.decode(charset or "raw-unicode-escape") if isinstance(part, bytes) else part
+                   for part, charset in email.header.decode_header(value.decode("utf-8")))
 
 
 def body(text):
