@@ -1,5 +1,5 @@
 #include <inttypes.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "conf/conf.h"
 #include "conf/value.h"
@@ -40,19 +40,21 @@ static void text(struct sbuf *out, const char *p)
 
 static void type(struct sbuf *out, const struct conf_row *row)
 {
-	const struct conf_range *r;
+	const struct conf_range *r = row->kind == CONF_K_INT ? row->arg : NULL;
+	char range[80];
 
 	sbuf_add(out, kind_names[row->kind]);
 	if (row->kind == CONF_K_ENUM) {
 		sbuf_addc(out, ' ');
 		conf_value_names(row->arg, out);
 	}
-	if (row->kind != CONF_K_INT || (r = row->arg) == NULL)
+	if (r == NULL)
 		return;
 	if (r->hi == INT64_MAX)
-		sbuf_addf(out, ", at least %" PRId64, r->lo);
+		snprintf(range, sizeof range, ", at least %" PRId64, r->lo);
 	else
-		sbuf_addf(out, " from %" PRId64 " to %" PRId64, r->lo, r->hi);
+		snprintf(range, sizeof range, " from %" PRId64 " to %" PRId64, r->lo, r->hi);
+	text(out, range);
 }
 
 /* Numbers and truth values stand without quotes in the file, everything else with them. */

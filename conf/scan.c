@@ -337,6 +337,12 @@ static int close_frame(struct scan *s, const struct lex_token *t)
 			  *t->p);
 		return -1;
 	}
+	if (f->file != t->file) {
+		error_add(s->errors, t->file, t->line,
+			  "syntax error: `%c` closes what line %d of %s opened; a bracket is closed in its own file",
+			  *t->p, f->line, f->file);
+		return -1;
+	}
 	if (*t->p != closing(f->open)) {
 		error_add(s->errors, t->file, t->line, "syntax error: `%c` where `%c` of line %d wants its `%c`", *t->p,
 			  f->open, f->line, closing(f->open));

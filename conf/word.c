@@ -9,19 +9,26 @@
 
 enum { WORD_NUMBER_MAX = 63 };
 
+static bool is(const char *p, size_t n, const char *word)
+{
+	return strlen(word) == n && ascii_equal_n(p, word, n);
+}
+
+static bool is_bool(const char *p, size_t n)
+{
+	return is(p, n, "true") || is(p, n, "false");
+}
+
 bool conf_word_is_name(const char *p, size_t n)
 {
 	if (n == 0 || !(ascii_is_alpha(*p) || *p == '*'))
 		return false;
+	if (is_bool(p, n))
+		return false; /* libconfig takes it for the value */
 	for (size_t i = 1; i < n; i++)
 		if (!ascii_is_alpha(p[i]) && !ascii_is_digit(p[i]) && (p[i] == '\0' || strchr("-_*", p[i]) == NULL))
 			return false;
 	return true;
-}
-
-static bool is(const char *p, size_t n, const char *word)
-{
-	return strlen(word) == n && ascii_equal_n(p, word, n);
 }
 
 static enum word_kind integer(const char *p, bool hex, bool marked)
@@ -67,7 +74,7 @@ enum word_kind conf_word_kind(const char *p, size_t n)
 {
 	if (ascii_is_digit(*p) || *p == '+' || *p == '-' || *p == '.')
 		return number(p, n);
-	if (is(p, n, "true") || is(p, n, "false"))
+	if (is_bool(p, n))
 		return WORD_BOOL;
 	if (is(p, n, "yes") || is(p, n, "on"))
 		return WORD_YES;
