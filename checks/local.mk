@@ -30,7 +30,7 @@ checks_test_fakes = \
 	t/lib/fake_dns.c \
 	t/lib/fake_redis.c
 
-checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists
+checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates
 check_PROGRAMS += $(checks_tests)
 TESTS += $(checks_tests)
 
@@ -42,3 +42,5 @@ t_unit_checks_limits_SOURCES = t/unit/checks_limits.c $(checks_test_fakes)
 t_unit_checks_limits_LDADD = $(checks_test_libs)
 t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
 t_unit_checks_lists_LDADD = $(checks_test_libs)
+t_unit_checks_rates_SOURCES = t/unit/checks_rates.c $(checks_test_fakes)
+t_unit_checks_rates_LDADD = $(checks_test_libs)

@@ -132,7 +132,7 @@ static bool is_answer(const struct redis_value *v)
 	for (unsigned i = 0; i < GREY_ANSWER; i++)
 		if (v->v[i].kind != REDIS_INT)
 			return false;
-	return true;
+	return v->v[0].num >= GREY_DEFER && v->v[0].num <= GREY_KNOWN;
 }
 
 static void set_facts(struct check_call *c, const struct redis_value *v, struct grey_run *run)

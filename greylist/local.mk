@@ -13,3 +13,18 @@ libgreylist_a_SOURCES = \
 	greylist/print.c \
 	greylist/script.c \
 	greylist/script.h
+
+# ---- Unit tests ----
+
+greylist_test_libs = libgreylist.a libmail.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) $(UNISTRING_LIBS)
+
+check_PROGRAMS += t/unit/greylist_check t/unit/greylist_key
+TESTS += t/unit/greylist_check t/unit/greylist_key
+
+t_unit_greylist_check_SOURCES = t/unit/greylist_check.c \
+	t/lib/check_fixture.c t/lib/check_fixture.h \
+	t/lib/fake_net.c t/lib/fake_net.h \
+	t/lib/fake_redis.c
+t_unit_greylist_check_LDADD = $(greylist_test_libs)
+t_unit_greylist_key_SOURCES = t/unit/greylist_key.c
+t_unit_greylist_key_LDADD = $(greylist_test_libs)

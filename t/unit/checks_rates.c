@@ -1,0 +1,369 @@
+/*
+ * Rates, over a Redis of a few lines: what is taken, held, and given back, and when.  The script has a test of its own.
+ */
+#include "checks/rates.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "t/lib/check_fixture.h"
+#include "t/lib/fake_net.h"
+#include "t/lib/tap.h"
+
+/* ---- A Redis that counts ---- */
+
+enum { KEYS = 32 };
+static struct {
+	char key[256];
+	int taken, limit;
+	bool broken;
+} store[KEYS];
+static unsigned n_keys;
+
+static unsigned find(const char *key)
+{
+	for (unsigned i = 0; i < n_keys; i++)
+		if (strcmp(store[i].key, key) == 0)
+			return i;
+	if (n_keys == KEYS)
+		bail_out("too many keys");
+	snprintf(store[n_keys].key, sizeof store[0].key, "%s", key);
+	store[n_keys].limit = 1000;
+	return n_keys++;
+}
+
+static struct redis_value redis(const struct redis_script *script, const struct redis_word *words, size_t n)
+{
+	unsigned i = find(words[0].p);
+
+	if (script == NULL || n != 4)
+		return (struct redis_value){ .kind = REDIS_ERROR, .str = "ERR not a rate" };
+	if (store[i].broken)
+		return (struct redis_value){ .kind = REDIS_ERROR, .str = "WRONGTYPE" };
+	if (strcmp(words[3].p, "give") == 0)
+		store[i].taken--;
+	else if (store[i].taken >= store[i].limit)
+		return (struct redis_value){ .kind = REDIS_INT, .num = 6000 };
+	else if (strcmp(words[3].p, "take") == 0)
+		store[i].taken++;
+	return (struct redis_value){ .kind = REDIS_INT, .num = 0 };
+}
+
+static int taken(const char *key)
+{
+	return store[find(key)].taken;
+}
+
+static void limit(const char *key, int n)
+{
+	store[find(key)].limit = n;
+}
+
+static void reset(void)
+{
+	memset(store, 0, sizeof store);
+	n_keys = 0;
+	fake_redis_answers(redis);
+	fake_redis_silent(false);
+	fake_redis_clear();
+}
+
+/* ---- Driving ---- */
+
+static const char *ask(struct check_fixture *f)
+{
+	struct check_call c = fixture_call(f, NULL);
+
+	f->def->ask(&c);
+	return fixture_fact(f, FACT_RATE);
+}
+
+static void cancel(struct check_fixture *f, struct rcpt *r)
+{
+	struct check_call c = fixture_call(f, r);
+
+	f->def->cancel(&c);
+}
+
+#define BY_IP "millgate:rate:{ip:192.0.2.1}"
+#define BY_USER "millgate:rate:{user:alice}"
+#define BY_RCPT "millgate:rate:{rcpts:192.0.2.1}"
+#define BY_TO "millgate:rate:{to:bob@example.net}"
+
+static const char conf[] =
+	"limits: { rates = (\n"
+	"  { name = \"ip\"; by = ( \"client_ip\" ); messages = 10; per = \"1m\"; },\n"
+	"  { name = \"user\"; by = ( \"auth_user\" ); messages = 10; per = \"1m\"; },\n"
+	"  { name = \"rcpts\"; by = ( \"client_ip\" ); recipients = 100; per = \"1h\"; burst = 50; action = \"reject\"; },\n"
+	"  { name = \"to\"; by = ( \"recipient\" ); recipients = 100; per = \"1h\"; } ); };";
+
+static void test_taking(void)
+{
+	struct check_fixture f;
+	struct rcpt *first, *second;
+	unsigned awaits;
+
+	reset();
+	if (fixture_load(&f, &rates_check, conf) != 0)
+		bail_out("%s", fixture_errors(&f));
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", NULL);
+	first = fixture_rcpt(&f, "Bob@Example.NET");
+	awaits = fake_net_awaits();
+	is_str(ask(&f), "(absent)", "nothing is used up");
+	is_int(fake_net_awaits() - awaits, 1, "all rates in one round trip");
+	is_str(fake_redis_asked(),
+	       BY_IP " 6000000 10 take\n" BY_RCPT " 36000000 50 take\n" BY_TO " 36000000 100 take\n",
+	       "what does not apply is not asked; interval and burst");
+	is_str(ask(&f), "(absent)", "asked again for the same recipient");
+	is_int(taken(BY_IP) + taken(BY_RCPT) + taken(BY_TO), 3, "nothing is taken twice");
+
+	second = fixture_rcpt(&f, "carol@example.net");
+	(void)ask(&f);
+	is_int(taken(BY_IP), 1, "a message is taken once per transaction");
+	is_int(taken(BY_RCPT), 2, "a recipient is taken each time");
+	is_int(taken("millgate:rate:{to:carol@example.net}"), 1, "by its own key");
+
+	cancel(&f, first);
+	is_int(taken(BY_RCPT), 1, "a cancelled recipient is given back");
+	is_int(taken(BY_TO), 0, "from every rate");
+	is_int(taken(BY_IP), 1, "the message is held by the other");
+	cancel(&f, first);
+	is_int(taken(BY_RCPT), 1, "and only once");
+	cancel(&f, second);
+	is_int(taken(BY_IP) + taken(BY_RCPT), 0, "the last recipient gives the message back");
+
+	(void)fixture_rcpt(&f, "dave@example.net");
+	(void)ask(&f);
+	is_int(taken(BY_IP), 1, "one more recipient takes it again");
+	is_int(fake_net_open(), 0, "every question was given back");
+	fixture_free(&f);
+}
+
+static void test_keys(void)
+{
+	struct check_fixture f;
+
+	reset();
+	(void)fixture_load(
+		&f, &rates_check,
+		"limits: { rates = ( { by = ( \"client_net\", \"sender_domain\" ); messages = 5; per = \"90s\"; },\n"
+		"  { name = \"s\"; by = \"sender\"; messages = 5; per = \"1m\"; },\n"
+		"  { name = \"d\"; by = \"recipient_domain\"; messages = 5; per = \"1m\"; } ); };");
+	fixture_client(&f, "2001:db8:1:2:3::4");
+	fixture_mail(&f, "a:b{}%@Example.org", NULL);
+	(void)fixture_rcpt(&f, "x@one.example");
+	(void)ask(&f);
+	is_str(fake_redis_asked(),
+	       "millgate:rate:{5%20messages%20per%2090s%20by%20client_net%2C%20sender_domain:2001%3Adb8%3A1%3A2%3A%3A/64:"
+	       "example.org} 18000000 5 take\n"
+	       "millgate:rate:{s:a%3Ab%7B%7D%25@example.org} 12000000 5 take\n"
+	       "millgate:rate:{d:one.example} 12000000 5 take\n",
+	       "keys are encoded, networks masked, addresses folded");
+	fake_redis_clear();
+	(void)fixture_rcpt(&f, "y@two.example");
+	(void)ask(&f);
+	is_str(fake_redis_asked(), "millgate:rate:{d:two.example} 12000000 5 take\n",
+	       "a message counts once for each key of its recipients");
+
+	fake_redis_clear();
+	fixture_mail(&f, "", NULL);
+	(void)fixture_rcpt(&f, "x@one.example");
+	(void)ask(&f);
+	is_str(fake_redis_asked(), "millgate:rate:{d:one.example} 12000000 5 take\n",
+	       "the null sender is nobody: rates by sender do not apply to it");
+	fake_redis_clear();
+	fixture_client(&f, NULL);
+	fixture_mail(&f, "a@example.org", NULL);
+	(void)fixture_rcpt(&f, "x@one.example");
+	(void)ask(&f);
+	ok(strstr(fake_redis_asked(), "client_net") == NULL, "without an address rates by client do not apply");
+	fixture_free(&f);
+}
+
+static void test_long_values(void)
+{
+	struct check_fixture f;
+	char local[4000];
+
+	reset();
+	(void)fixture_load(&f, &rates_check,
+			   "limits: { rates = ( { name = \"s\"; by = \"sender\"; messages = 5; per = \"1m\"; } ); };");
+	memset(local, '"', sizeof local - 1);
+	local[sizeof local - 1] = '\0';
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, local, NULL);
+	(void)fixture_rcpt(&f, "x@one.example");
+	(void)ask(&f);
+	ok(strlen(fake_redis_asked()) < 1100, "an overlong value makes no overlong key");
+	fixture_free(&f);
+}
+
+static void test_refusal(void)
+{
+	struct check_fixture f;
+	struct rcpt *first;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	limit(BY_RCPT, 1);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", "alice");
+	first = fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(absent)", "the first recipient");
+	(void)fixture_rcpt(&f, "carol@example.net");
+	is_str(ask(&f), "rcpts", "the second is one too many");
+	is_int(taken("millgate:rate:{to:carol@example.net}"), 0, "what other rates granted is given back");
+	is_int(taken(BY_IP), 1, "the message is still held by the first");
+	is_int(taken(BY_USER), 1, "in every rate");
+	cancel(&f, NULL);
+	is_int(taken(BY_IP), 1, "a refused recipient holds nothing");
+	cancel(&f, first);
+	is_int(taken(BY_IP) + taken(BY_USER) + taken(BY_RCPT) + taken(BY_TO), 0, "all is given back with the first");
+	fixture_free(&f);
+}
+
+static void test_message_refusal(void)
+{
+	struct check_fixture f;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	limit(BY_IP, 0);
+	limit(BY_USER, 0);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", "alice");
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "ip, user", "all rates that are used up are named");
+	is_int(taken(BY_RCPT) + taken(BY_TO), 0, "nothing stays taken");
+	fake_redis_clear();
+	(void)fixture_rcpt(&f, "carol@example.net");
+	is_str(ask(&f), "ip, user", "the transaction stays refused");
+	is_str(fake_redis_asked(), "", "without another question");
+
+	fixture_mail(&f, "eve@example.org", "alice");
+	limit(BY_IP, 5);
+	limit(BY_USER, 5);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(absent)", "the next one is asked anew");
+	fixture_free(&f);
+}
+
+static void test_unavailable(void)
+{
+	struct check_fixture f;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	fake_redis_answers(NULL);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(unavailable: Redis is away)", "Redis is away");
+	is_int(fixture_value(&f, FACT_RATE)->on_error, ON_ERROR_DEFER, "redis.on_error, when the section has none");
+	cancel(&f, NULL);
+	is_str(fake_redis_told(), "", "nothing was taken, nothing is given back");
+
+	reset();
+	(void)find(BY_TO);
+	store[0].broken = true;
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(unavailable: Redis answered with an error)", "one rate's key is broken");
+	is_int(taken(BY_IP), 1, "the others were taken");
+	cancel(&f, NULL);
+	is_int(taken(BY_IP), 0, "and are given back");
+
+	limit(BY_RCPT, 0);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "rcpts", "a rate that is used up refuses, whatever the broken one would say");
+
+	reset();
+	fake_redis_silent(true);
+	(void)fixture_rcpt(&f, "dora@example.net");
+	is_str(ask(&f), "(unavailable: Redis is away)", "no answer until the deadline");
+	ok(fake_net_deadline() == f.deadline_ms, "which was the stage's");
+	is_int(fake_net_open(), 0, "every question was given back");
+	fixture_free(&f);
+}
+
+static void test_peek(void)
+{
+	struct check_fixture f;
+	struct check_call c;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	limit(BY_RCPT, 0);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	c = fixture_call(&f, NULL);
+	f.def->peek(&c);
+	is_str(fixture_fact(&f, FACT_RATE), "rcpts", "peek sees what is used up");
+	is_int(taken(BY_IP) + taken(BY_TO), 0, "and takes nothing");
+	ok(*c.slot == NULL && *c.txn_slot == NULL, "nor holds anything");
+	is_str(fake_redis_told(), "", "nor gives back");
+	fixture_free(&f);
+}
+
+static void test_rules(void)
+{
+	struct check_fixture f;
+	const char *text;
+
+	(void)fixture_load(&f, &rates_check, conf);
+	text = fixture_rules(&f);
+	is_int(fixture_rule_count(&f), 4, "a rule for each rate");
+	ok(strstr(text, "is = \"ip\"; } );\n    then = { defer = \"450 4.7.1 ") != NULL, "defer says 450 4.7.1");
+	ok(strstr(text, "is = \"rcpts\"; } );\n    then = { reject = \"550 5.7.1 ") != NULL, "reject says 550 5.7.1");
+	fixture_free(&f);
+	(void)fixture_load(
+		&f, &rates_check,
+		"limits: { shadow = true; rates = ( { name = \"a \\\"b\\\" c\\\\d\"; by = \"client_ip\"; messages = 1; "
+		"per = \"1m\"; } ); };");
+	ok(fixture_rules(&f) != NULL, "a name with quotes makes no broken rule");
+	ok(strstr(fixture_rules(&f), "shadow = true;") != NULL, "shadow reaches the rule");
+	fixture_free(&f);
+}
+
+static void test_errors(void)
+{
+	struct check_fixture f;
+
+	is_int(fixture_load(&f, &rates_check,
+			    "limits: { rates = (\n"
+			    "{ by = \"client_ip\"; messages = 1; recipients = 1; per = \"1m\"; },\n"
+			    "{ by = \"client_ip\"; per = \"1m\"; },\n"
+			    "{ by = \"client_ip\"; messages = 1; },\n"
+			    "{ messages = 1; per = \"1m\"; },\n"
+			    "{ by = \"clientip\"; messages = 1; per = \"1m\"; },\n"
+			    "{ by = ( \"sender\", \"sender\" ); messages = 1; per = \"1m\"; },\n"
+			    "{ by = \"sender\"; messages = 1; per = \"1m\"; },\n"
+			    "{ by = \"sender\"; messages = 1; per = \"60s\"; action = \"reject\"; } ); };"),
+	       -1, "wrong rates are refused");
+	is_int(f.errors.errors, 7, "each of them: %s", fixture_errors(&f));
+	ok(strstr(fixture_errors(&f), "6: a rate cannot be counted by \"clientip\"; did you mean \"client_ip\"?") !=
+		   NULL,
+	   "with the nearest name");
+	ok(strstr(fixture_errors(&f), "9: there is a rate \"1 messages per 1m by sender\" already") != NULL,
+	   "two rates of one name would share a key");
+	fixture_free(&f);
+	is_int(fixture_load(&f, &rates_check, "limits: { recipients = 3; };"), 0, "no rates");
+	ok(f.state == NULL, "then there is nothing to do");
+	fixture_free(&f);
+}
+
+int main(void)
+{
+	test_taking();
+	test_keys();
+	test_long_values();
+	test_refusal();
+	test_message_refusal();
+	test_unavailable();
+	test_peek();
+	test_rules();
+	test_errors();
+	return done_testing();
+}
