@@ -19,11 +19,13 @@ AM_TESTS_ENVIRONMENT = \
 
 EXTRA_DIST += t/lib/env t/lib/lsan.supp t/lib/tsan.supp t/lib/cppcheck.supp
 
-# For t/run: what `make check` builds, and which logs it leaves.
+# For t/run: what `make check` builds, what it runs, and which logs it leaves.
 check-programs: $(check_LIBRARIES) $(check_PROGRAMS)
+print-tests:
+	@echo $(TESTS)
 print-test-logs:
 	@echo $(TEST_LOGS)
-.PHONY: check-programs print-test-logs
+.PHONY: check-programs print-tests print-test-logs
 
 # ---- What is true of the tree as a whole ----
 
