@@ -187,7 +187,7 @@ const char *addr_from_path(struct arena *a, const char *arg)
 	char *text;
 
 	rest = (struct span){ s.p + at, s.n - at }; /* the '@' and the domain */
-	if (rest.n > 2 && rest.p[rest.n - 1] == '.')
+	while (rest.n > 2 && rest.p[rest.n - 1] == '.')
 		rest.n--;
 	local = canonical_local(a, (struct span){ s.p, at });
 	text = arena_alloc(a, local.n + rest.n + 1);

@@ -12,8 +12,8 @@
 
 /*
  * The address in the argument of MAIL or RCPT: angle brackets, a source route and parameters are taken off, a quoted
- * local part that needs no quotes is unquoted, a dot at the domain's end is taken off; the letters' case stays.  "" for "<>".  Never NULL but when out of
- * memory: what cannot be parsed comes back as it was, without brackets.
+ * local part that needs no quotes is unquoted, dots at the domain's end are dropped; the letters' case stays.  "" for
+ * "<>".  Never NULL but when out of memory: what cannot be parsed comes back as it was, without brackets.
  */
 const char *addr_from_path(struct arena *a, const char *arg);
 

@@ -56,6 +56,7 @@ static const struct {
 	{ "user@example.com>", "user@example.com", "example.com" },
 	{ "  < user@example.com >  ", "user@example.com", "example.com" },
 	{ "<user@example.com.>", "user@example.com", "example.com" },
+	{ "<user@example.com..>", "user@example.com", "example.com" },
 	{ "<user@.>", "user@.", NULL },
 	{ "<user@>", "user@", NULL },
 	{ "<@>", "@", NULL },
