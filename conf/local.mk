@@ -6,7 +6,7 @@ libconf_a_SOURCES = \
 	conf/lex.c conf/lex.h \
 	conf/load.c \
 	conf/manual.c \
-	conf/scan.c conf/scan.h \
+	conf/scan.c conf/scan.h conf/scan_group.c conf/scan_value.c \
 	conf/strings.c \
 	conf/tree.c conf/tree.h \
 	conf/value.c conf/value.h \

@@ -3,28 +3,6 @@
 #include <string.h>
 
 #include "conf/file.h"
-#include "conf/word.h"
-
-enum { SCAN_SHOWN = 60 }; /* bytes of a word in an error's text */
-
-struct scan_name {
-	struct scan_name *next;
-	const char *name, *file;
-	int line;
-};
-
-/* How much of a token is shown: not all of a long one, and whole characters. */
-static int shown(const struct lex_token *t)
-{
-	size_t n = t->n;
-
-	if (n > SCAN_SHOWN)
-		for (n = SCAN_SHOWN; n > 0 && ((unsigned char)t->p[n] & 0xc0) == 0x80; n--)
-			;
-	return (int)n;
-}
-
-#define SHOWN(t) shown(t), (t)->p /* for %.*s */
 
 void conf_scan_init(struct scan *s, bool no_includes, struct arena *names, struct arena *scratch,
 		    struct error_list *errors)
@@ -38,144 +16,19 @@ void conf_scan_done(struct scan *s)
 	sbuf_done(&s->text);
 }
 
-static void emit(struct scan *s, const char *p, size_t n)
-{
-	if (s->muted == 0)
-		sbuf_addn(&s->text, p, n);
-}
-
-/* Remembers where a value stands.  In a group that is where its name stands. */
-static void record(struct scan *s, const struct lex_token *t, const char *text)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-	bool named = f->state == SCAN_VALUE;
-	struct scan_value *v;
-
-	if (s->muted > 0 || (v = arena_alloc(s->scratch, sizeof *v)) == NULL)
-		return;
-	v->file = named ? f->name_file : t->file;
-	v->line = named ? f->name_line : t->line;
-	v->text = text;
-	if (s->last != NULL)
-		s->last->next = v;
-	else
-		s->first = v;
-	s->last = v;
-}
-
-/* Puts the comma before the second and later values of a list. */
-static void begin_value(struct scan *s)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-
-	if (f->state != SCAN_VALUE && f->n++ > 0)
-		emit(s, ",", 1);
-}
-
-static void end_value(struct scan *s, const struct lex_token *t)
-{
-	s->frames[s->depth].state = SCAN_AFTER;
-	s->frames[s->depth].last = *t;
-}
-
-static void bare_word(struct scan *s, const struct lex_token *t)
-{
-	const char *text = NULL;
-
-	begin_value(s);
-	switch (conf_word_kind(t->p, t->n)) {
-	case WORD_BOOL:
-		emit(s, t->p, t->n);
-		break;
-	case WORD_INT:
-	case WORD_FLOAT:
-		text = arena_strndup(s->names, t->p, t->n);
-		emit(s, t->p, t->n);
-		break;
-	case WORD_WIDE:
-		text = arena_strndup(s->names, t->p, t->n);
-		emit(s, t->p, t->n);
-		emit(s, "L", 1);
-		break;
-	case WORD_TOO_WIDE:
-		error_add(s->errors, t->file, t->line, "the number %.*s is too large", SHOWN(t));
-		emit(s, "0", 1);
-		break;
-	case WORD_YES:
-		error_add(s->errors, t->file, t->line, "syntax error: `%.*s` is unknown here; write true", SHOWN(t));
-		emit(s, "true", 4);
-		break;
-	case WORD_NO:
-		error_add(s->errors, t->file, t->line, "syntax error: `%.*s` is unknown here; write false", SHOWN(t));
-		emit(s, "false", 5);
-		break;
-	case WORD_TEXT:
-		error_add(s->errors, t->file, t->line, "syntax error: %.*s must stand in quotes: \"%.*s\"", SHOWN(t),
-			  SHOWN(t));
-		emit(s, "\"", 1);
-		emit(s, t->p, memchr(t->p, '\\', t->n) == NULL ? t->n : 0);
-		emit(s, "\"", 1);
-		break;
-	}
-	emit(s, " ", 1);
-	record(s, t, text);
-	end_value(s, t);
-}
-
-static int open_frame(struct scan *s, const struct lex_token *t)
-{
-	struct scan_frame *f;
-
-	begin_value(s);
-	record(s, t, NULL);
-	emit(s, *t->p == '{' ? "{" : "(", 1); /* an array is a list here */
-	end_value(s, t);
-	if (s->depth + 1 == SCAN_DEPTH_MAX) {
-		error_add(s->errors, t->file, t->line, "syntax error: brackets stand more than %d deep here",
-			  SCAN_DEPTH_MAX - 1);
-		return -1;
-	}
-	f = &s->frames[++s->depth];
-	*f = (struct scan_frame){ .open = *t->p, .file = t->file, .line = t->line };
-	f->state = f->open == '{' ? SCAN_NAME : SCAN_FIRST;
-	return 0;
-}
-
-static int value(struct scan *s, const struct lex_token *t)
-{
-	if (t->kind == LEX_OPEN)
-		return open_frame(s, t);
-	if (t->kind == LEX_WORD) {
-		bare_word(s, t);
-		return 0;
-	}
-	begin_value(s);
-	emit(s, t->p, t->n);
-	record(s, t, NULL);
-	end_value(s, t);
-	return 0;
-}
-
-static bool is_value(const struct lex_token *t)
-{
-	return t->kind == LEX_OPEN || t->kind == LEX_WORD || t->kind == LEX_STRING;
-}
-
-/* ---- In a list ---- */
-
 static int list_token(struct scan *s, const struct lex_token *t)
 {
 	struct scan_frame *f = &s->frames[s->depth];
 
-	if (is_value(t)) {
+	if (conf_scan_is_value(t)) {
 		if (f->state == SCAN_AFTER && t->kind == LEX_STRING && f->last.kind == LEX_STRING)
 			error_add(s->errors, f->last.file, f->last.line,
 				  "a comma is missing between %.*s and %.*s; libconfig would make one string of them",
-				  SHOWN(&f->last), SHOWN(t));
+				  SCAN_SHOW(&f->last), SCAN_SHOW(t));
 		else if (f->state == SCAN_AFTER)
 			error_add(s->errors, t->file, t->line, "syntax error: a comma is missing before %.*s",
-				  SHOWN(t));
-		return value(s, t);
+				  SCAN_SHOW(t));
+		return conf_scan_value(s, t);
 	}
 	if (t->kind == LEX_COMMA && f->state == SCAN_AFTER) {
 		f->state = SCAN_NEXT;
@@ -193,135 +46,9 @@ static int list_token(struct scan *s, const struct lex_token *t)
 		error_add(s->errors, t->file, t->line,
 			  "syntax error: `%.*s` in a list; named settings stand in { }, and `%c` of line %d is not "
 			  "closed yet",
-			  SHOWN(t), f->open, f->line);
+			  SCAN_SHOW(t), f->open, f->line);
 	return -1;
 }
-
-/* ---- In a group ---- */
-
-/* A name that the group has already: told, and what follows is not passed on, so that the rest can be checked too. */
-static void check_twice(struct scan *s, const struct lex_token *t)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-	struct scan_name *n;
-
-	for (n = f->names; n != NULL && strcmp(n->name, f->name) != 0; n = n->next)
-		;
-	if (n != NULL) {
-		error_add(s->errors, t->file, t->line,
-			  strcmp(n->file, t->file) == 0
-				  ? "`%s` is set twice, first on line %d; several values are written as one list"
-				  : "`%s` is set twice, first on line %d of %s; several values are written as one list",
-			  f->name, n->line, n->file);
-		f->muted = true;
-		s->muted++;
-		return;
-	}
-	if ((n = arena_alloc(s->scratch, sizeof *n)) == NULL)
-		return;
-	*n = (struct scan_name){ .next = f->names, .name = f->name, .file = t->file, .line = t->line };
-	f->names = n;
-}
-
-/* A setting is over. */
-static void end_setting(struct scan *s)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-
-	if (f->state == SCAN_AFTER)
-		emit(s, ";\n", 2);
-	if (f->muted)
-		s->muted--;
-	f->muted = false;
-	f->state = SCAN_NAME;
-}
-
-static int name(struct scan *s, const struct lex_token *t)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-
-	end_setting(s);
-	if (!conf_word_is_name(t->p, t->n)) {
-		error_add(s->errors, t->file, t->line,
-			  "syntax error: the name of a setting should stand here, not %.*s (a name begins with a "
-			  "letter, and has letters, digits, - and _)",
-			  SHOWN(t));
-		return -1;
-	}
-	f->name = arena_strndup(s->scratch, t->p, t->n);
-	if (f->name == NULL)
-		return -1;
-	f->name_file = t->file;
-	f->name_line = t->line;
-	f->state = SCAN_ASSIGN;
-	check_twice(s, t);
-	emit(s, t->p, t->n);
-	return 0;
-}
-
-/* What stands behind a name and is no = . */
-static int no_assign(struct scan *s, const struct lex_token *t)
-{
-	const struct scan_frame *f = &s->frames[s->depth];
-
-	if (f->last.kind != LEX_END && f->last.line == f->name_line)
-		error_add(s->errors, t->file, t->line,
-			  "syntax error: `%s` behind the value %.*s; does the value lack quotes, or a semicolon behind "
-			  "it?",
-			  f->name, SHOWN(&f->last));
-	else
-		error_add(s->errors, f->name_file, f->name_line, "syntax error: `%s` is not followed by `=` or `:`",
-			  f->name);
-	return -1;
-}
-
-static int unexpected(struct scan *s, const struct lex_token *t)
-{
-	const struct scan_frame *f = &s->frames[s->depth];
-
-	if (f->state == SCAN_VALUE)
-		error_add(s->errors, f->name_file, f->name_line, "syntax error: `%s` has no value", f->name);
-	else if (f->state == SCAN_AFTER)
-		error_add(s->errors, t->file, t->line,
-			  "syntax error: %.*s stands behind the value of `%s`; is a semicolon missing, or a bracket "
-			  "around several values?",
-			  SHOWN(t), f->name);
-	else
-		error_add(s->errors, t->file, t->line,
-			  "syntax error: the name of a setting should stand here, not %.*s", SHOWN(t));
-	return -1;
-}
-
-static int group_token(struct scan *s, const struct lex_token *t)
-{
-	struct scan_frame *f = &s->frames[s->depth];
-
-	if (f->state == SCAN_ASSIGN) {
-		if (t->kind != LEX_ASSIGN)
-			return no_assign(s, t);
-		emit(s, "=", 1);
-		f->state = SCAN_VALUE;
-		return 0;
-	}
-	if (f->state == SCAN_VALUE && is_value(t))
-		return value(s, t);
-	if (f->state == SCAN_AFTER && t->kind == LEX_STRING && f->last.kind == LEX_STRING) {
-		emit(s, t->p, t->n); /* a long text in pieces: libconfig joins them */
-		return 0;
-	}
-	if (f->state == SCAN_AFTER && (t->kind == LEX_SEMICOLON || t->kind == LEX_COMMA)) {
-		end_setting(s);
-		f->last = (struct lex_token){ .kind = LEX_END };
-		return 0;
-	}
-	if (f->state == SCAN_NAME && t->kind == LEX_SEMICOLON)
-		return 0; /* one too many: harmless */
-	if ((f->state == SCAN_NAME || f->state == SCAN_AFTER) && t->kind == LEX_WORD)
-		return name(s, t);
-	return unexpected(s, t);
-}
-
-/* ---- Brackets, files ---- */
 
 static char closing(char open)
 {
@@ -349,16 +76,16 @@ static int close_frame(struct scan *s, const struct lex_token *t)
 		return -1;
 	}
 	if (f->state == SCAN_ASSIGN)
-		return no_assign(s, t);
+		return conf_scan_no_assign(s, t);
 	if (f->state == SCAN_VALUE)
-		return unexpected(s, t);
+		return conf_scan_unexpected(s, t);
 	if (f->state == SCAN_NEXT)
 		error_add(s->errors, f->last.file, f->last.line,
 			  "syntax error: a comma behind the last item of a list; take it away");
 	if (f->open == '{')
-		end_setting(s);
+		conf_scan_end_setting(s);
 	s->depth--;
-	emit(s, *t->p == '}' ? "}" : ")", 1);
+	conf_scan_emit(s, *t->p == '}' ? "}" : ")", 1);
 	return 0;
 }
 
@@ -402,11 +129,11 @@ static int end_file(struct scan *s, const struct lex_token *t, unsigned depth)
 		return -1;
 	}
 	if (f->state == SCAN_ASSIGN)
-		return no_assign(s, t);
+		return conf_scan_no_assign(s, t);
 	if (f->state == SCAN_VALUE)
-		return unexpected(s, t);
+		return conf_scan_unexpected(s, t);
 	if (depth == 0)
-		end_setting(s);
+		conf_scan_end_setting(s);
 	return 0;
 }
 
@@ -449,7 +176,7 @@ int conf_scan(struct scan *s, const char *file, const char *text, size_t n)
 		else if (f->open == '(' || f->open == '[')
 			rc = list_token(s, &t);
 		else
-			rc = group_token(s, &t);
+			rc = conf_scan_group(s, &t);
 	}
 	return rc;
 }

@@ -71,4 +71,25 @@ void conf_scan_init(struct scan *s, bool no_includes, struct arena *names, struc
 		    struct error_list *errors);
 void conf_scan_done(struct scan *s);
 
+/* ---- Between the files of the scan; int functions answer 0, or -1 when the grammar is lost (told) ---- */
+
+/* Passes n bytes on to libconfig. */
+void conf_scan_emit(struct scan *s, const char *p, size_t n);
+
+/* How much of a token an error shows: not all of a long one, and whole characters. */
+int conf_scan_shown(const struct lex_token *t);
+#define SCAN_SHOW(t) conf_scan_shown(t), (t)->p /* for %.*s */
+
+/* A token that begins a value, and what is done with it where one may stand. */
+bool conf_scan_is_value(const struct lex_token *t);
+int conf_scan_value(struct scan *s, const struct lex_token *t);
+
+/* A token that stands directly in a group. */
+int conf_scan_group(struct scan *s, const struct lex_token *t);
+/* The innermost group's setting is over. */
+void conf_scan_end_setting(struct scan *s);
+/* Tell that t stands where = should, or where nothing of its kind should.  Answer -1. */
+int conf_scan_no_assign(struct scan *s, const struct lex_token *t);
+int conf_scan_unexpected(struct scan *s, const struct lex_token *t);
+
 #endif
