@@ -34,9 +34,13 @@ static int parse_flag(struct rules *r, struct compiled_rule *c, const struct con
 {
 	if (v->type == CONF_BOOL && v->flag)
 		return 0;
-	if (v->type == CONF_BOOL || v->type != CONF_STRING) {
-		error_add(errors, v->file, v->line, "a final action is true or a text; leave it out instead of %s",
-			  v->type == CONF_BOOL ? "false" : conf_type_name(v->type));
+	if (v->type == CONF_BOOL) {
+		error_add(errors, v->file, v->line, "false does nothing here: leave the action out");
+		return -1;
+	}
+	if (v->type != CONF_STRING) {
+		error_add(errors, v->file, v->line, "a final action is true or a text, not %s",
+			  conf_type_name(v->type));
 		return -1;
 	}
 	a->text = get_text(r, c, v, errors);

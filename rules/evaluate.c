@@ -204,6 +204,8 @@ int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_s
 	for (size_t i = 0; i < r->n && visit(&w, r->v[i]) && !w.failed; i++)
 		;
 	rule_regex_done(&w.e);
+	if (out->kind != VERDICT_NONE)
+		out->pending = 0;
 	if (w.failed || arena_failed(a)) {
 		*out = (struct rules_outcome){ .kind = VERDICT_DEFER, .unavailable = true, .why = "out of memory" };
 		return -1;

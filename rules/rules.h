@@ -148,8 +148,9 @@ struct rules_outcome {
 	const struct rule_action *action; /* its final action; NULL when `unavailable` */
 	bool unavailable;                 /* a check failed and its on_error says defer: 451 4.7.1 */
 	const char *why;                  /* unavailable: what failed */
-	const struct rule *provisional;   /* VERDICT_NONE: this rule will decide, beyond doubt, at a later stage */
-	section_mask skipped;             /* sections switched off so far, beyond doubt */
+	const struct rule
+		*provisional; /* VERDICT_NONE: this rule will refuse at a later stage, if none before it does */
+	section_mask skipped; /* sections switched off so far, beyond doubt */
 	/* From RCPT on: a digest of what is open about this recipient in particular (the refusing rules that may still
 	 * fire for it, and the accepts and skips that would spare it); 0: nothing.  Two recipients with the same digest
 	 * share one fate at END, as far as facts are concerned that are not a recipient's own. */

@@ -39,20 +39,32 @@ static void warn_mixed(const struct compiled_rule *c, struct error_list *errors)
 			   c->pub.name, late_fact(c));
 }
 
+/* A fact of single recipients that the rule reads, or FACT_COUNT. */
+static enum fact_id recipient_fact(const struct compiled_rule *c)
+{
+	unsigned id = 0;
+
+	while (id < FACT_COUNT && (fact_table[id].scope != SCOPE_RECIPIENT || (c->pub.facts & FACT_BIT(id)) == 0))
+		id++;
+	return (enum fact_id)id;
+}
+
 static void warn_edits(const struct compiled_rule *c, struct error_list *errors)
 {
 	static const unsigned edits = 1U << ACTION_ADD_HEADER | 1U << ACTION_SET_HEADER | 1U << ACTION_REMOVE_HEADER |
 				      1U << ACTION_TAG_SUBJECT;
+	enum fact_id own = recipient_fact(c);
 
-	if (!c->pub.per_recipient)
+	if (own == FACT_COUNT)
 		return;
 	for (const struct rule_action *a = c->pub.actions; a != NULL; a = a->next) {
 		if ((edits & 1U << a->kind) == 0)
 			continue;
-		error_warn(errors, c->pub.file, c->pub.line,
-			   "rule \"%s\" tests the recipient and uses %s: the edit is for the whole message, so other "
-			   "recipients see it as well",
-			   c->pub.name, rules_table_actions[a->kind].name);
+		error_warn(
+			errors, c->pub.file, c->pub.line,
+			"rule \"%s\" reads %s, which each recipient has of its own, and uses %s: the edit is for the "
+			"whole message, so all recipients see it",
+			c->pub.name, fact_table[own].name, rules_table_actions[a->kind].name);
 		return;
 	}
 }
