@@ -11,6 +11,7 @@ libmime_a_SOURCES = \
 
 MIME_TESTS = \
 	t/unit/mime_addresses \
+	t/unit/mime_charset \
 	t/unit/mime_decode
 check_PROGRAMS += $(MIME_TESTS) t/unit/mime_decode_lines
 TESTS += $(MIME_TESTS) t/unit/mime_corpus.py
@@ -18,6 +19,8 @@ EXTRA_DIST += t/unit/mime_corpus.py
 MIME_TEST_LIBS = libtap.a libmime.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
 t_unit_mime_addresses_SOURCES = t/unit/mime_addresses.c
 t_unit_mime_addresses_LDADD = $(MIME_TEST_LIBS)
+t_unit_mime_charset_SOURCES = t/unit/mime_charset.c
+t_unit_mime_charset_LDADD = $(MIME_TEST_LIBS)
 t_unit_mime_decode_SOURCES = t/unit/mime_decode.c
 t_unit_mime_decode_LDADD = $(MIME_TEST_LIBS)
 t_unit_mime_decode_lines_SOURCES = t/unit/mime_decode_lines.c
