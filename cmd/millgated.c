@@ -28,7 +28,7 @@ struct service {
 	struct milter_front *milter;
 	struct control *control;
 	int ready; /* for daemon_ready(); -1 in the foreground */
-	bool logging;
+	bool logging, logs_to_stderr;
 };
 
 static const char usage[] = "usage: millgated [-f] [-c FILE] [-p PIDFILE]\n"
@@ -109,6 +109,7 @@ static void open_log(struct service *s)
 
 	log_open("millgated", sink, (enum log_level)log->level);
 	s->logging = true;
+	s->logs_to_stderr = sink == LOG_SINK_STDERR;
 }
 
 /* All that needs root, and then root no more.  0, or -1 with errors added. */
@@ -133,21 +134,27 @@ static int start(struct service *s, struct error_list *errors)
 
 	if (open_sockets(s, errors) != 0 || engine_start(s->engine, errors) != 0)
 		return -1;
-	s->control =
-		control_start(s->engine, set->control.listen, (mode_t)set->control.mode, set->control.group, errors);
-	if (s->control == NULL)
-		return -1;
 	if (access(s->options.conf, R_OK) != 0)
 		log_warning("%s cannot be read by %s: a reload will fail", s->options.conf, set->user);
-	return 0;
+	log_info("millgated " PACKAGE_VERSION " serves %s", set->milter.listen);
+	/* From here on a reload may come, and take these settings away. */
+	s->control =
+		control_start(s->engine, set->control.listen, (mode_t)set->control.mode, set->control.group, errors);
+	return s->control != NULL ? 0 : -1;
 }
 
 /* Why it does not start: in the log, and on the terminal unless that is the log. */
 static void complain(const struct service *s, const struct error_list *errors)
 {
-	if (s->logging)
-		for (const struct error_item *i = errors->first; i != NULL; i = i->next)
-			log_error("%s", i->text);
+	char line[LINE_MAX];
+	struct sbuf b;
+
+	sbuf_fixed(&b, line, sizeof line);
+	for (const struct error_item *i = errors->first; s->logging && i != NULL; i = i->next) {
+		sbuf_reset(&b);
+		control_report_item(i, &b);
+		log_error("%s", b.p);
+	}
 	if (!s->logging || !s->options.foreground)
 		print_errors(errors);
 }
@@ -155,13 +162,11 @@ static void complain(const struct service *s, const struct error_list *errors)
 /* Serves until it is told to stop.  The exit status. */
 static int serve(struct service *s)
 {
-	const struct engine_settings *set = engine_settings(s->engine);
 	int result;
 
 	if (s->ready >= 0)
-		daemon_ready(s->ready, set->log.to == LOG_SINK_STDERR);
+		daemon_ready(s->ready, s->logs_to_stderr);
 	daemon_notify("READY=1");
-	log_info("millgated " PACKAGE_VERSION " serves %s", set->milter.listen);
 	result = milter_run(s->milter, reload, s);
 	daemon_notify("STOPPING=1");
 	if (result != 0)

@@ -17,8 +17,8 @@
 struct control;
 
 /*
- * Serves on "unix:PATH"; NULL or "" for `listen` makes a control without a socket, which still reloads.  On a loop of its
- * own, since a reload may end the engine's.  The engine must outlive it.  NULL with an error added.
+ * Serves on "unix:PATH", on the engine's loop; NULL or "" for `listen` makes a control without a socket, which still
+ * reloads.  The engine must be started, and must outlive it.  NULL with an error added.
  */
 struct control *control_start(struct engine *e, const char *listen, mode_t mode, const char *group,
 			      struct error_list *errors);
@@ -27,8 +27,7 @@ struct control *control_start(struct engine *e, const char *listen, mode_t mode,
 void control_stop(struct control **c);
 
 /*
- * Reloads the engine's configuration and logs how it went, each error on a line.  Thread-safe: one reload after the other,
- * whoever asks.  0, or -1 with errors added: then the old configuration stays.
+ * Reloads the engine's configuration and logs how it went, each error on a line.  Thread-safe.  0, or -1 with errors added: then the old configuration stays.
  */
 int control_reload(struct control *c, struct error_list *errors);
 

@@ -9,8 +9,6 @@ enum {
 	CONTROL_WORKERS = 2,
 	/* Commands are one word. */
 	CONTROL_REQUEST_MAX = 256,
-	/* Of the loop that serves the socket; it asks nobody. */
-	CONTROL_NET_TIMEOUT_MS = 1000,
 	/* One error's line in the log: file, line and text. */
 	CONTROL_REPORT_MAX = 2048,
 };
