@@ -65,6 +65,7 @@ with World(LISTS, zone=ZONE) as w:
     mixed = w.send(ip="203.0.113.5", rcpts=["postmaster@example.net", "bob@example.net", "Abuse@example.net"])
     eq([r.status for r in mixed.rcpts], ["250 2.1.5", "554 5.7.1", "250 2.1.5"], "postmaster and abuse take mail from all")
     ok(mixed.ok, "and get it")
+    ok(w.send(ip="203.0.113.5", rcpts=["postmaster"]).ok, "so does <postmaster> without a domain")
 
     topic("facts for the administrator's rules")
     w.configure(LISTS + """

@@ -39,6 +39,11 @@ with World('greylist: { enabled = true; delay = "1s"; };') as w:
     eq(w.send(rcpts=["carol@example.net"]).status, "451 4.7.1", "another recipient waits")
     eq(w.send(ip="198.18.0.1").status, "451 4.7.1", "another network waits")
 
+    topic("a recipient that Postfix refuses")
+    keys = w.redis.keys("millgate:grey:*")
+    eq(w.send(rcpts=["nosuch@example.net"]).status, "550 5.1.1", "is refused by Postfix")
+    eq(w.redis.keys("millgate:grey:*"), keys, "and not greylisted")
+
     topic("per recipient")
     both = w.send(rcpts=["bob@example.net", "dave@example.net"])
     eq([r.status for r in both.rcpts], ["250 2.1.5", "451 4.7.1"], "the known one is accepted, the new one waits")

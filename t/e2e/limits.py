@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from message import message
+from place import until
 from smtp import transaction
 from tap import eq, ok, topic
 from world import World
@@ -77,6 +78,16 @@ with World(CONFIG) as w:
         ok(all(transaction(session, message()).ok for _ in range(3)), "aborted transactions are given back")
         eq(transaction(session, message()).status, "450 4.7.1", "sent ones are not")
         session.quit()
+    ip = "198.51.100.18"
+    for command in ("RCPT", "DATA"):
+        session = w.connect(ip)
+        session.ehlo(), session.mail(), session.rcpt("bob@example.net")
+        if command == "DATA":
+            session.cmd("DATA")
+        session.close()
+    until("the lost connections to be noticed", lambda: len(w.gate.mail(client=ip)) >= 2)
+    eq([w.send(ip=ip).ok for _ in range(3)], [True] * 3, "lost connections are given back")
+    eq(w.send(ip=ip).status, "450 4.7.1", "sent ones are not")
 
     topic("action = reject; by auth_user; recipients")
     w.configure("""limits: { rates = (

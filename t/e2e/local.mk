@@ -7,9 +7,11 @@ e2e_tests = \
 	t/e2e/dnsbl.py \
 	t/e2e/fcrdns.py \
 	t/e2e/greylist.py \
+	t/e2e/hostile.py \
 	t/e2e/journal.py \
 	t/e2e/limits.py \
 	t/e2e/lists.py \
+	t/e2e/load.py \
 	t/e2e/mixed.py \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \

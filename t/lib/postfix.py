@@ -102,6 +102,7 @@ class Postfix:
             "maillog_file_prefixes = " + self.place.dir,
             "syslog_name = postfix",
             "myhostname = mx." + LOCAL_DOMAIN,
+            "myorigin = " + LOCAL_DOMAIN,
             "mydestination =",
             "mynetworks = 192.0.2.0/24",
             # Anybody may send there, so that logins played by XCLIENT need no SASL server.
