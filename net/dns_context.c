@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <unbound-event.h>
@@ -23,32 +24,71 @@ static const struct setting settings[] = {
 	/* The library's defaults are those of a single-user tool. */
 	{ "msg-cache-size:", "16m" },
 	{ "rrset-cache-size:", "32m" },
-	{ "outgoing-range:", "256" },
 	{ "num-queries-per-thread:", "4096" },
 	{ "outgoing-num-tcp:", "32" },
 	/* Resolvers on loopback are the rule. */
 	{ "do-not-query-localhost:", "no" },
-	/* A server that was away is asked again soon: the default forgets that it was dead only after 15 minutes. */
-	{ "infra-host-ttl:", "5" },
-	{ "infra-cache-min-rtt:", "400" },
+	/* A dead server is known for a minute, not for 15, and tried all the while: it is back within a second. */
+	{ "infra-host-ttl:", "60" },
 	{ "infra-keep-probing:", "yes" },
+	/* Our questions end by their own time-out; more attempts would only occupy sockets (see tune()). */
+	{ "outbound-msg-retry:", "1" },
 	/* Private addresses and reverse zones are asked too. */
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
 };
 
-static int apply_settings(struct ub_ctx *ub, struct error_list *errors)
+static int set(struct ub_ctx *ub, const char *name, const char *value, struct error_list *errors)
+{
+	int rc = ub_ctx_set_option(ub, name, value);
+
+	if (rc == 0)
+		return 0;
+	error_add(errors, NULL, 0, "libunbound refuses its setting %s %s: %s", name, value, ub_strerror(rc));
+	return -1;
+}
+
+/*
+ * What depends on the time-out and on the machine.
+ *
+ * libunbound thinks of authoritative servers: it asks again after as little as 50 ms, on a new socket, and judges a
+ * server by its slowest answers.  Ours are resolvers, quick with what they know and slow with what they must ask for;
+ * when one list among many is dead, its questions would fill all sockets, and every other question would wait behind
+ * them.  So: one second attempt, after a third of the time-out, and many sockets.
+ */
+static int tune(struct ub_ctx *ub, int64_t timeout_ms, struct error_list *errors)
+{
+	enum {
+		NUMBER_SIZE = 24,
+		ATTEMPTS = 3,
+		RTT_LEAST_MS = 50,
+		SOCKETS_SHARE = 4,
+		SOCKETS_LEAST = 64,
+		SOCKETS_MOST = 2048
+	};
+	int64_t rtt_ms = timeout_ms / ATTEMPTS > RTT_LEAST_MS ? timeout_ms / ATTEMPTS : RTT_LEAST_MS;
+	char number[NUMBER_SIZE];
+	struct rlimit files;
+	rlim_t sockets = SOCKETS_LEAST;
+
+	snprintf(number, sizeof(number), "%lld", (long long)rtt_ms);
+	if (set(ub, "infra-cache-min-rtt:", number, errors) != 0)
+		return -1;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / SOCKETS_SHARE > sockets)
+		sockets = files.rlim_cur / SOCKETS_SHARE;
+	if (sockets > SOCKETS_MOST)
+		sockets = SOCKETS_MOST;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)sockets);
+	return set(ub, "outgoing-range:", number, errors);
+}
+
+static int apply_settings(struct ub_ctx *ub, int64_t timeout_ms, struct error_list *errors)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		int rc = ub_ctx_set_option(ub, settings[i].name, settings[i].value);
-
-		if (rc == 0)
-			continue;
-		error_add(errors, NULL, 0, "libunbound refuses its setting %s %s: %s", settings[i].name,
-			  settings[i].value, ub_strerror(rc));
-		return -1;
+		if (set(ub, settings[i].name, settings[i].value, errors) != 0)
+			return -1;
 	}
-	return 0;
+	return tune(ub, timeout_ms, errors);
 }
 
 /* "ADDRESS" or "ADDRESS@PORT": libunbound would take a broken port for another one. */
@@ -152,7 +192,7 @@ struct ub_ctx *dns_context_new(struct event_base *base, const struct net_dns_opt
 		return NULL;
 	}
 	(void)ub_ctx_debugout(ub, NULL); /* it would write to stderr, which may be a client's socket in a daemon */
-	if (apply_settings(ub, errors) != 0)
+	if (apply_settings(ub, o->timeout_ms, errors) != 0)
 		goto fail;
 	if (o->n_servers > 0 ? add_servers(ub, o, errors) != 0 : use_resolv_conf(ub, errors) != 0)
 		goto fail;
