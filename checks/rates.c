@@ -48,6 +48,8 @@ struct rates_part {
 };
 struct rates_run {
 	unsigned n;
+	bool sent; /* and not collected yet */
+	bool asked;
 	struct rates_part v[];
 };
 
@@ -241,29 +243,34 @@ static void add_used_up(struct check_call *c, const struct rate *r)
 	fact_add_text(&c->facts->v[FACT_RATE], c->arena, r->name, strlen(r->name));
 }
 
-/* Whether the transaction has been refused by a rate already; then the fact is set. */
-static bool refused_before(struct check_call *c, const struct rates_run *run)
+/* Whether the transaction has been refused by a rate already. */
+static bool refused_before(const struct rates_run *run)
 {
-	bool any = false;
+	for (unsigned i = 0; i < run->n; i++)
+		if (run->v[i].message != NULL && run->v[i].message->used_up)
+			return true;
+	return false;
+}
 
-	for (unsigned i = 0; i < run->n; i++) {
-		if (run->v[i].message != NULL && run->v[i].message->used_up) {
+static void name_refusals(struct check_call *c, const struct rates_run *run)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		if (run->v[i].message != NULL && run->v[i].message->used_up)
 			add_used_up(c, run->v[i].rate);
-			any = true;
-		}
-	}
-	return any;
 }
 
 /* Asks all parts that are not held yet. */
-static void submit(struct check_call *c, struct rates_run *run, const char *verb)
+static void send(const struct check_call *c, struct rates_run *run, const char *verb)
 {
-	const struct rates_state *s = c->state;
-	struct net_op **ops = arena_calloc(c->arena, s->n, sizeof(struct net_op *));
-
 	for (unsigned i = 0; i < run->n; i++)
 		if (run->v[i].message == NULL)
 			run->v[i].op = ask_rate(c, run->v[i].rate, run->v[i].key, verb);
+}
+
+static void await(struct check_call *c, const struct rates_run *run)
+{
+	struct net_op **ops = arena_calloc(c->arena, run->n, sizeof(struct net_op *));
+
 	for (unsigned i = 0; ops != NULL && i < run->n; i++)
 		ops[i] = run->v[i].op;
 	if (ops != NULL)
@@ -312,23 +319,41 @@ static void conclude(struct check_call *c, const struct rates_result *result)
 		fact_set_unavailable(&c->facts->v[FACT_RATE], s->on_error, result->failed);
 }
 
+static void rates_submit(struct check_call *c)
+{
+	struct rates_run *run;
+
+	if (*c->slot != NULL)
+		return;
+	*c->slot = run = make_run(c);
+	if (run == NULL || run->n == 0 || refused_before(run))
+		return;
+	send(c, run, "take");
+	run->sent = true;
+}
+
 static void rates_ask(struct check_call *c)
 {
 	const struct rates_state *s = c->state;
 	struct rates_result result;
 	struct rates_run *run;
 
-	if (*c->slot != NULL)
-		return;
-	fact_set_absent(&c->facts->v[FACT_RATE]);
-	*c->slot = run = make_run(c);
+	rates_submit(c);
+	run = *c->slot;
 	if (run == NULL) {
 		fact_set_unavailable(&c->facts->v[FACT_RATE], s->on_error, "out of memory");
 		return;
 	}
-	if (refused_before(c, run) || run->n == 0)
+	if (run->asked)
 		return;
-	submit(c, run, "take");
+	run->asked = true;
+	fact_set_absent(&c->facts->v[FACT_RATE]);
+	if (!run->sent) {
+		name_refusals(c, run);
+		return;
+	}
+	run->sent = false;
+	await(c, run);
 	result = collect(c, run, true);
 	for (unsigned i = 0; result.refused && i < run->n; i++)
 		let_go(c, &run->v[i]);
@@ -341,6 +366,11 @@ static void rates_cancel(struct check_call *c)
 
 	if (run == NULL)
 		return;
+	if (run->sent) { /* never asked for: what was taken by now has to be known, to be given back */
+		await(c, run);
+		(void)collect(c, run, true);
+		run->sent = false;
+	}
 	for (unsigned i = 0; i < run->n; i++)
 		let_go(c, &run->v[i]);
 	*c->slot = NULL;
@@ -357,7 +387,8 @@ static void rates_peek(struct check_call *c)
 		fact_set_unavailable(&c->facts->v[FACT_RATE], s->on_error, "out of memory");
 		return;
 	}
-	submit(c, run, "peek");
+	send(c, run, "peek");
+	await(c, run);
 	result = collect(c, run, false);
 	conclude(c, &result);
 }
@@ -374,6 +405,7 @@ const struct check rates_check = {
 		  FACT_BIT(FACT_SENDER_DOMAIN) | FACT_BIT(FACT_RECIPIENT) | FACT_BIT(FACT_RECIPIENT_DOMAIN),
 	.prepare = rates_prepare,
 	.rules = rates_rules,
+	.submit = rates_submit,
 	.ask = rates_ask,
 	.cancel = rates_cancel,
 	.peek = rates_peek,

@@ -187,6 +187,14 @@ static bool pull_inputs(struct facts_view *v, const struct check *def)
 	return true;
 }
 
+/* The same without waiting for anything. */
+static bool inputs_known(const struct facts_view *v, const struct check *def)
+{
+	struct facts_view now = { .s = v->s, .rcpt = v->rcpt, .stage = v->stage, .no_wait = true, .no_ask = true };
+
+	return pull_inputs(&now, def);
+}
+
 static unsigned *started(struct engine_session *s, const struct check *def)
 {
 	return def->scope == SCOPE_SESSION ? &s->started_conn : &s->started_txn;
@@ -233,28 +241,64 @@ static void run_pure(struct facts_view *v, unsigned i)
 	close_facts(c.facts, def->provides);
 }
 
+/* From now on the check must be committed or cancelled.  False when out of memory: then the message is deferred. */
+static bool note_ask(struct engine_session *s, unsigned i, struct rcpt *rcpt)
+{
+	struct ask *a = arena_alloc(s->txn->arena, sizeof *a);
+
+	if (a == NULL)
+		return false;
+	a->check = i;
+	a->rcpt = s->snap->checks[i].def->scope == SCOPE_RECIPIENT ? rcpt : NULL;
+	a->next = s->asks;
+	s->asks = a;
+	return true;
+}
+
+static bool was_asked(const struct engine_session *s, unsigned i, const struct rcpt *rcpt)
+{
+	for (const struct ask *a = s->asks; a != NULL; a = a->next)
+		if (a->check == i && a->rcpt == rcpt)
+			return true;
+	return false;
+}
+
+/* Effects that evaluation will reach next, unless this one refuses: their questions share its round trip. */
+static void submit_next(struct facts_view *v, unsigned after)
+{
+	struct engine_session *s = v->s;
+	struct check_call c;
+
+	for (unsigned i = after + 1; i < s->snap->n_checks && v->out != NULL; i++) {
+		const struct snapshot_check *k = &s->snap->checks[i];
+		section_mask off = v->out->skipped | v->out->doubted;
+
+		if (k->state == NULL || k->wanted == 0 || k->def->submit == NULL || k->def->stage > v->stage ||
+		    (k->readers & ~off) == 0 || !in_scope(s, k->def, v->rcpt) || was_asked(s, i, v->rcpt) ||
+		    !inputs_known(v, k->def) || !note_ask(s, i, v->rcpt))
+			continue;
+		make_call(s, i, v->rcpt, &c);
+		k->def->submit(&c);
+	}
+}
+
 static void run_effect(struct facts_view *v, unsigned i)
 {
 	struct engine_session *s = v->s;
 	const struct check *def = s->snap->checks[i].def;
 	struct check_call c;
-	struct ask *a;
 	int64_t before;
 
-	if (!pull_inputs(v, def))
+	if (!pull_inputs(v, def) || (!was_asked(s, i, v->rcpt) && !note_ask(s, i, v->rcpt)))
 		return;
-	a = arena_alloc(s->txn->arena, sizeof *a);
-	if (a == NULL)
-		return; /* the arena has failed: the message is deferred */
 	make_call(s, i, v->rcpt, &c);
+	if (def->submit != NULL)
+		def->submit(&c);
+	submit_next(v, i);
 	before = clock_mono_us();
 	def->ask(&c);
 	s->waited_us += clock_mono_us() - before;
 	close_facts(c.facts, def->provides);
-	a->check = i;
-	a->rcpt = c.rcpt;
-	a->next = s->asks;
-	s->asks = a;
 }
 
 /* A session or message whose mail no check may touch: sessions without SMTP are never asked of effects. */
@@ -326,13 +370,6 @@ static bool leaves_open(struct engine_session *s, const struct snapshot_check *k
 	return false;
 }
 
-static bool inputs_known(struct engine_session *s, const struct check *def)
-{
-	struct facts_view v = { .s = s, .stage = def->stage, .no_wait = true, .no_ask = true };
-
-	return pull_inputs(&v, def);
-}
-
 void facts_start(struct engine_session *s, enum stage stage)
 {
 	struct facts_view view = { .s = s, .stage = stage, .no_wait = true, .no_ask = true };
@@ -352,7 +389,7 @@ void facts_start(struct engine_session *s, enum stage stage)
 				skipped = out.skipped;
 			evaluated = true;
 		}
-		if (worth_starting(k, skipped) && inputs_known(s, k->def))
+		if (worth_starting(k, skipped) && inputs_known(&view, k->def))
 			start_check(s, i);
 	}
 	if (s->wait != NULL)
@@ -362,7 +399,6 @@ void facts_start(struct engine_session *s, enum stage stage)
 void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit)
 {
 	struct ask **p = &s->asks;
-	bool any = false;
 
 	while (*p != NULL) {
 		struct ask *a = *p;
@@ -379,10 +415,7 @@ void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit
 			def->commit(&c);
 		else if (!commit && def->cancel != NULL)
 			def->cancel(&c);
-		any = true;
 	}
-	if (any && s->wait != NULL)
-		net_flush(s->wait);
 }
 
 void facts_drop_txn(struct engine_session *s)

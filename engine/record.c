@@ -294,7 +294,6 @@ static void journal_transaction(struct engine_session *s, long long took_ms)
 	if (arena_failed(e.arena))
 		return; /* the log line is there */
 	redis_tell(s->wait, e.words, e.n);
-	net_flush(s->wait);
 }
 
 /* ---- */

@@ -80,8 +80,9 @@ struct facts_view {
 	struct engine_session *s;
 	struct rcpt *rcpt; /* NULL: none */
 	enum stage stage;
-	bool no_wait; /* what would have to be waited for is unknown */
-	bool no_ask;  /* no effect check is asked */
+	const struct rules_outcome *out; /* of the evaluation under way; NULL: none */
+	bool no_wait;                    /* what would have to be waited for is unknown */
+	bool no_ask;                     /* no effect check is asked */
 };
 const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled);
 

@@ -36,6 +36,12 @@ static int txn_begin(struct engine_session *s)
 	return 0;
 }
 
+static void flush(struct engine_session *s)
+{
+	if (s->wait != NULL)
+		net_flush(s->wait);
+}
+
 /* The transaction is over: what was asked is settled, what happened is written down, its memory is forgotten at the
  * next MAIL (answers may still point into it). */
 static void txn_end(struct engine_session *s, bool commit)
@@ -45,6 +51,7 @@ static void txn_end(struct engine_session *s, bool commit)
 	facts_settle(s, NULL, commit);
 	facts_drop_txn(s);
 	record_transaction(s);
+	flush(s); /* all that was told, at once */
 	if (s->listed)
 		engine_txn_end(s);
 	s->listed = false;
@@ -55,8 +62,10 @@ bool session_give_back(struct engine_session *s)
 {
 	if (pthread_mutex_trylock(&s->lock) != 0)
 		return false;
-	if (!s->dead && s->txn != NULL)
+	if (!s->dead && s->txn != NULL) {
 		facts_settle(s, NULL, false);
+		flush(s);
+	}
 	s->dead = true;
 	pthread_mutex_unlock(&s->lock);
 	return true;
@@ -232,6 +241,7 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 	} else {
 		answer_from(&n->decision, a);
 		facts_settle(s, n->rcpt, false);
+		flush(s);
 		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
 	}
 out:

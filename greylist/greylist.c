@@ -39,7 +39,10 @@ struct grey_state {
 /* One recipient's question. */
 struct grey_run {
 	const char *key; /* NULL: there was nothing to ask about */
-	bool renew;      /* the pass is used up far enough to be renewed when the mail is accepted */
+	struct net_op *op;
+	bool sent; /* and not collected yet */
+	bool asked;
+	bool renew; /* the pass is used up far enough to be renewed when the mail is accepted */
 };
 
 /* ---- Loading ---- */
@@ -163,40 +166,67 @@ static void set_facts(struct check_call *c, const struct redis_value *v, struct 
 	}
 }
 
-static void question(struct check_call *c, struct grey_run *run, const char *verb)
+/* Sends the question; mail that came by no network has none. */
+static void send(struct check_call *c, struct grey_run *run, const char *verb)
 {
 	const struct grey_state *s = c->state;
 	struct grey_triplet t;
-	struct net_op *op;
 
-	fact_set_absent(&c->facts->v[FACT_GREYLIST]);
-	fact_set_absent(&c->facts->v[FACT_GREYLIST_WAIT]);
-	if (c->conn->ip.family == IP_NONE)
+	if (c->conn->ip.family == IP_NONE || !grey_triplet_of(c, &s->masks, &t))
 		return;
-	if (!grey_triplet_of(c, &s->masks, &t) || (run->key = grey_key(c->arena, s->prefix, &t)) == NULL) {
-		set_unavailable(c, "out of memory");
+	run->key = grey_key(c->arena, s->prefix, &t);
+	if (run->key == NULL)
 		return;
-	}
-	op = grey_script_ask(c->wait, &s->script, run->key, verb, &s->times);
-	(void)net_await(c->wait, &op, 1, c->deadline_ms);
-	set_facts(c, redis_result(op), run);
-	net_op_free(&op);
+	run->sent = true;
+	run->op = grey_script_ask(c->wait, &s->script, run->key, verb, &s->times);
 }
 
-static void grey_ask(struct check_call *c)
+static void collect(struct check_call *c, struct grey_run *run)
+{
+	fact_set_absent(&c->facts->v[FACT_GREYLIST]);
+	fact_set_absent(&c->facts->v[FACT_GREYLIST_WAIT]);
+	if (c->conn->ip.family != IP_NONE && !run->sent)
+		set_unavailable(c, "out of memory");
+	if (!run->sent)
+		return;
+	run->sent = false;
+	(void)net_await(c->wait, &run->op, 1, c->deadline_ms);
+	set_facts(c, redis_result(run->op), run);
+	net_op_free(&run->op);
+}
+
+static void grey_submit(struct check_call *c)
 {
 	struct grey_run *run;
 
 	if (*c->slot != NULL)
 		return; /* asked before: one attempt per transaction and recipient */
-	run = arena_alloc(c->arena, sizeof *run);
-	if (run == NULL) {
-		fact_set_absent(&c->facts->v[FACT_GREYLIST_WAIT]);
-		set_unavailable(c, "out of memory");
+	*c->slot = run = arena_alloc(c->arena, sizeof *run);
+	if (run != NULL)
+		send(c, run, "ask");
+}
+
+static void grey_ask(struct check_call *c)
+{
+	struct grey_run none = { .asked = false }, *run;
+
+	grey_submit(c);
+	run = *c->slot != NULL ? *c->slot : &none;
+	if (run->asked)
 		return;
-	}
-	*c->slot = run;
-	question(c, run, "ask");
+	run->asked = true;
+	collect(c, run);
+}
+
+/* The attempt stays on record: the sender did try. */
+static void grey_cancel(struct check_call *c)
+{
+	struct grey_run *run = *c->slot;
+
+	if (run == NULL)
+		return;
+	net_op_free(&run->op);
+	run->sent = false;
 }
 
 static void grey_commit(struct check_call *c)
@@ -214,7 +244,8 @@ static void grey_peek(struct check_call *c)
 {
 	struct grey_run run = { 0 };
 
-	question(c, &run, "peek");
+	send(c, &run, "peek");
+	collect(c, &run);
 }
 
 const struct check greylist_check = {
@@ -228,7 +259,9 @@ const struct check greylist_check = {
 	.inputs = FACT_BIT(FACT_CLIENT_IP) | FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_RECIPIENT),
 	.prepare = grey_prepare,
 	.rules = grey_rules,
+	.submit = grey_submit,
 	.ask = grey_ask,
 	.commit = grey_commit,
+	.cancel = grey_cancel,
 	.peek = grey_peek,
 };

@@ -74,6 +74,10 @@ struct check {
 	void (*start)(struct check_call *c);
 	void (*finish)(struct check_call *c);
 
+	/* EFFECT: submit, which may be NULL, sends what ask will wait for, so that several checks share a round trip.  It is
+	 * followed by ask, or, when an earlier check refused meanwhile, by cancel alone. */
+	void (*submit)(struct check_call *c);
+
 	/* EFFECT: ask sets every fact (idempotent per transaction and recipient); then exactly one of commit and cancel
 	 * (neither blocks).  peek sets the facts and writes nothing (`millgate explain`). */
 	void (*ask)(struct check_call *c);

@@ -52,6 +52,7 @@ static void doubt_sections(struct walk *w, const struct compiled_rule *c)
 		w->doubted |= c->skips;
 	else
 		w->spared |= c->skips;
+	w->out->doubted |= c->skips;
 }
 
 static void skip_sections(struct walk *w, const struct compiled_rule *c, bool doubtful)

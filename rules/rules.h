@@ -151,6 +151,7 @@ struct rules_outcome {
 	const struct rule
 		*provisional; /* VERDICT_NONE: this rule will refuse at a later stage, if none before it does */
 	section_mask skipped; /* sections switched off so far, beyond doubt */
+	section_mask doubted; /* sections that a rule still open may switch off */
 	/* From RCPT on: a digest of what is open about this recipient in particular (the refusing rules that may still
 	 * fire for it, and the accepts and skips that would spare it); 0: nothing.  Two recipients with the same digest
 	 * share one fate at END, as far as facts are concerned that are not a recipient's own. */
