@@ -44,3 +44,10 @@ t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
 t_unit_checks_lists_LDADD = $(checks_test_libs)
 t_unit_checks_rates_SOURCES = t/unit/checks_rates.c $(checks_test_fakes)
 t_unit_checks_rates_LDADD = $(checks_test_libs)
+
+# Over a real Redis.
+check_PROGRAMS += t/unit/checks_rates_script
+TESTS += t/unit/checks_rates_script
+t_unit_checks_rates_script_SOURCES = t/unit/checks_rates_script.c t/unit/net_fixture.c t/unit/net_fixture.h
+t_unit_checks_rates_script_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \
+	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)

@@ -28,3 +28,15 @@ t_unit_greylist_check_SOURCES = t/unit/greylist_check.c \
 t_unit_greylist_check_LDADD = $(greylist_test_libs)
 t_unit_greylist_key_SOURCES = t/unit/greylist_key.c
 t_unit_greylist_key_LDADD = $(greylist_test_libs)
+
+# Over a real Redis.
+greylist_redis_libs = libgreylist.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \
+	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
+
+check_PROGRAMS += t/unit/greylist_admin t/unit/greylist_script
+TESTS += t/unit/greylist_admin t/unit/greylist_script
+
+t_unit_greylist_admin_SOURCES = t/unit/greylist_admin.c t/unit/net_fixture.c t/unit/net_fixture.h
+t_unit_greylist_admin_LDADD = $(greylist_redis_libs)
+t_unit_greylist_script_SOURCES = t/unit/greylist_script.c t/unit/net_fixture.c t/unit/net_fixture.h
+t_unit_greylist_script_LDADD = $(greylist_redis_libs)
