@@ -26,8 +26,8 @@ t_unit_mime_decode_LDADD = $(MIME_TEST_LIBS)
 t_unit_mime_decode_lines_SOURCES = t/unit/mime_decode_lines.c
 t_unit_mime_decode_lines_LDADD = $(MIME_TEST_LIBS)
 
-# By hand, with clang: make t/fuzz/fuzz_header && t/fuzz/fuzz_header -max_total_time=180
-# (configure with CC=clang --with-sanitizer=address,undefined, so that the libraries are instrumented as well).
+# By hand: configure CC=clang CFLAGS='-g -O1 -fsanitize=fuzzer-no-link' --with-sanitizer=address,undefined,
+# make t/fuzz/fuzz_header, t/fuzz/fuzz_header -max_total_time=180.
 EXTRA_PROGRAMS += t/fuzz/fuzz_header
 t_fuzz_fuzz_header_SOURCES = t/fuzz/fuzz_header.c
 t_fuzz_fuzz_header_LDADD = libmime.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
