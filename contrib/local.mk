@@ -1,4 +1,4 @@
-dist_doc_DATA = README.md contrib/millgate.conf.sample
+dist_doc_DATA = README.md ARCHITECTURE.md doc/EXTENDING.md contrib/millgate.conf.sample
 EXTRA_DIST += contrib/install-packages contrib/quickstart contrib/quickstart.conf contrib/quickstart.py \
 	contrib/millgate.service contrib/millgate.sysusers
 

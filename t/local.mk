@@ -29,7 +29,7 @@ print-test-logs:
 
 # ---- What is true of the tree as a whole ----
 
-TREE_TESTS = t/layers t/exports
+TREE_TESTS = t/layers t/exports t/docs
 TESTS += $(TREE_TESTS)
 EXTRA_DIST += $(TREE_TESTS) t/run t/lint .ci/run
 
