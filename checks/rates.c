@@ -112,9 +112,11 @@ static void rates_rules(const void *state, struct sbuf *out)
 		checks_quote(&name, s->v[i].name);
 		checks_rules_add(&r, s->shadow, s->v[i].name, "rcpt",
 				 "when = ( { fact = \"rate\"; is = %s; } );\n"
-				 "    then = { %s = \"%s too much mail in a short time, try again later\"; };",
-				 quoted, s->v[i].action == LIMITS_REJECT ? "reject" : "defer",
-				 s->v[i].action == LIMITS_REJECT ? "550 5.7.1" : "450 4.7.1");
+				 "    then = { %s; };",
+				 quoted,
+				 s->v[i].action == LIMITS_REJECT
+					 ? "reject = \"550 5.7.1 too much mail in a short time\""
+					 : "defer = \"450 4.7.1 too much mail in a short time, try again later\"");
 	}
 	checks_rules_end(&r);
 }

@@ -3,7 +3,9 @@
  */
 #include "checks/dnsbl.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "checks/dnsbl_codes.h"
 #include "t/lib/check_fixture.h"
@@ -260,6 +262,69 @@ static void test_timeout(void)
 	fixture_free(&f);
 }
 
+/* Memory that runs out at any point: no crash, and no refusal for want of it. */
+static void test_no_memory(void)
+{
+	struct check_fixture f;
+	bool fits = false;
+
+	(void)fixture_load(&f, &dnsbl_check, three);
+	fake_dns_clear();
+	fake_dns_addr(ASKED("black.test"), "127.0.0.2");
+	fake_dns_addr(ASKED("white.test"), "127.0.0.2");
+	for (size_t room = 1; !fits && room < 65536; room += 16) {
+		struct check_call c;
+		const struct fact_value *score;
+
+		fixture_client(&f, CLIENT);
+		c = fixture_call(&f, NULL);
+		c.arena = arena_new(room);
+		if (c.arena == NULL)
+			continue;
+		f.def->start(&c);
+		f.def->finish(&c);
+		fits = !arena_failed(c.arena);
+		score = &c.facts->v[FACT_DNSBL_SCORE];
+		if (score->state != FACT_UNAVAILABLE && (score->state != FACT_KNOWN || score->num != 2))
+			fail("with room for %zu bytes the score is wrong", room);
+		f.def->drop(&c);
+		arena_free(&c.arena);
+		if (fake_net_open() != 0)
+			fail("with room for %zu bytes a question stays open", room);
+	}
+	ok(fits, "memory that runs out anywhere does no harm");
+	fixture_free(&f);
+}
+
+/* The administrator is told of a list that answers with errors, once. */
+static void test_logged_once(void)
+{
+	struct check_fixture f;
+	char line[512];
+	unsigned lines = 0;
+	FILE *log = tmpfile();
+	int saved = dup(STDERR_FILENO);
+
+	if (log == NULL || saved < 0 || fixture_load(&f, &dnsbl_check, three) != 0)
+		bail_out("no log to look at");
+	fake_dns_clear();
+	fake_dns_addr(ASKED("black.test"), "127.255.255.254");
+	dup2(fileno(log), STDERR_FILENO);
+	for (unsigned i = 0; i < 5; i++)
+		ask(&f);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(log);
+	while (fgets(line, sizeof line, log) != NULL) {
+		lines++;
+		ok(strstr(line, "list black answers 127.255.255.254") != NULL, "the log names the list and its answer");
+		ok(strstr(line, "black.test") == NULL, "but not its zone");
+	}
+	is_int(lines, 1, "five errors, one line");
+	fclose(log);
+	fixture_free(&f);
+}
+
 /* ---- Who is asked about ---- */
 
 static void test_private(void)
@@ -354,6 +419,8 @@ int main(void)
 	test_lists_in_error();
 	test_no_threshold();
 	test_timeout();
+	test_no_memory();
+	test_logged_once();
 	test_private();
 	test_ipv6();
 	test_rules();

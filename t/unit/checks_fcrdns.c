@@ -156,6 +156,40 @@ static void test_told(struct check_fixture *f)
 	is_int(fake_dns_total(), 1, "asks nothing");
 }
 
+/* Memory that runs out at any point: no crash, and no refusal for want of it. */
+static void test_no_memory(struct check_fixture *f)
+{
+	bool fits = false;
+
+	fake_dns_clear();
+	fake_dns_ptr(REVERSE, "forged.example.com");
+	fake_dns_ptr(REVERSE, "mx.example.org");
+	fake_dns_addr("forged.example.com", "198.51.100.1");
+	fake_dns_addr("mx.example.org", "192.0.2.5");
+	for (size_t room = 1; !fits && room < 65536; room += 16) {
+		struct check_call c;
+		const struct fact_value *result;
+
+		fixture_client(f, "192.0.2.5");
+		c = fixture_call(f, NULL);
+		c.arena = arena_new(room);
+		if (c.arena == NULL)
+			continue;
+		f->def->start(&c);
+		f->def->finish(&c);
+		fits = !arena_failed(c.arena);
+		result = &c.facts->v[FACT_FCRDNS];
+		if (result->state == FACT_UNKNOWN ||
+		    (result->state == FACT_KNOWN && strcmp(result->text[0].folded, "pass") != 0))
+			fail("with room for %zu bytes the result is wrong", room);
+		f->def->drop(&c);
+		arena_free(&c.arena);
+		if (fake_net_open() != 0)
+			fail("with room for %zu bytes a question stays open", room);
+	}
+	ok(fits, "memory that runs out anywhere does no harm");
+}
+
 static void test_rules(void)
 {
 	struct check_fixture f;
@@ -194,6 +228,7 @@ int main(void)
 	test_failures(&f);
 	test_ipv6(&f);
 	test_told(&f);
+	test_no_memory(&f);
 	fixture_free(&f);
 	test_rules();
 	is_int(fake_net_open(), 0, "every question was given back");

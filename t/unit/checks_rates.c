@@ -287,6 +287,70 @@ static void test_unavailable(void)
 	fixture_free(&f);
 }
 
+/* The engine sends the question early, so that it shares a round trip with others'. */
+static void test_submit(void)
+{
+	struct check_fixture f;
+	struct check_call c;
+	unsigned awaits;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	c = fixture_call(&f, NULL);
+	awaits = fake_net_awaits();
+	f.def->submit(&c);
+	is_int(fake_net_awaits() - awaits, 0, "submitting waits for nothing");
+	is_str(fixture_fact(&f, FACT_RATE), "(unknown)", "and sets nothing");
+	is_str(ask(&f), "(absent)", "asking collects");
+	is_int(taken(BY_IP), 1, "what was taken once");
+	cancel(&f, NULL);
+	is_int(taken(BY_IP), 0, "and it is given back");
+
+	(void)fixture_rcpt(&f, "carol@example.net");
+	c = fixture_call(&f, NULL);
+	f.def->submit(&c);
+	cancel(&f, NULL);
+	is_int(taken(BY_IP) + taken(BY_RCPT), 0, "what was submitted and never asked for is given back, too");
+	is_int(fake_net_open(), 0, "every question was given back");
+	fixture_free(&f);
+}
+
+/* Memory that runs out at any point: no crash, and nothing stays taken. */
+static void test_no_memory(void)
+{
+	struct check_fixture f;
+	bool fits = false;
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	for (size_t room = 1; !fits && room < 65536; room += 64) {
+		struct check_call c;
+
+		reset();
+		fixture_client(&f, "192.0.2.1");
+		fixture_mail(&f, "eve@example.org", "alice");
+		(void)fixture_rcpt(&f, "bob@example.net");
+		c = fixture_call(&f, NULL);
+		c.arena = arena_new(room);
+		if (c.arena == NULL)
+			continue;
+		f.def->ask(&c);
+		fits = !arena_failed(c.arena);
+		f.def->cancel(&c);
+		*c.txn_slot = NULL;
+		arena_free(&c.arena);
+		if (taken(BY_IP) != 0 || taken(BY_RCPT) != 0 || taken(BY_TO) != 0 || taken(BY_USER) != 0)
+			fail("with room for %zu bytes something stays taken", room);
+		if (fake_net_open() != 0)
+			fail("with room for %zu bytes a question stays open", room);
+	}
+	ok(fits, "memory that runs out anywhere does no harm");
+	fixture_free(&f);
+}
+
 static void test_peek(void)
 {
 	struct check_fixture f;
@@ -362,6 +426,8 @@ int main(void)
 	test_refusal();
 	test_message_refusal();
 	test_unavailable();
+	test_submit();
+	test_no_memory();
 	test_peek();
 	test_rules();
 	test_errors();

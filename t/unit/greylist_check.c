@@ -163,6 +163,55 @@ static void test_peek(struct check_fixture *f)
 	ok(*c.slot == NULL, "and leaves nothing to commit");
 }
 
+/* The engine sends the question early, so that it shares a round trip with others'. */
+static void test_submit(struct check_fixture *f)
+{
+	struct check_call c;
+	unsigned awaits = fake_net_awaits();
+
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	is_int(fake_net_awaits() - awaits, 0, "submitting waits for nothing");
+	is_str(fixture_fact(f, FACT_GREYLIST), "(unknown)", "and sets nothing");
+	is_str(ask(f), "defer", "asking collects");
+	is_str(fake_redis_asked(), KEY " ask" TIMES, "one question in all");
+
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	f->def->cancel(&c);
+	is_int(fake_net_open(), 0, "what is never asked for is given back by cancel");
+	is_str(fake_redis_told(), "", "and takes back nothing");
+}
+
+/* Memory that runs out at any point: no crash, and no word about the triplet. */
+static void test_no_memory(struct check_fixture *f)
+{
+	bool fits = false;
+
+	answers(GREY_DEFER, 10000, 18000000);
+	for (size_t room = 1; !fits && room < 65536; room += 32) {
+		struct check_call c;
+
+		mail(f, "192.0.2.77", "alice@example.org");
+		c = fixture_call(f, NULL);
+		c.arena = arena_new(room);
+		if (c.arena == NULL)
+			continue;
+		f->def->ask(&c);
+		fits = !arena_failed(c.arena);
+		if (!fits && c.facts->v[FACT_GREYLIST].state == FACT_UNKNOWN)
+			fail("with room for %zu bytes the fact is left open", room);
+		f->def->commit(&c);
+		arena_free(&c.arena);
+		if (fake_net_open() != 0)
+			fail("with room for %zu bytes a question stays open", room);
+	}
+	ok(fits, "memory that runs out anywhere does no harm");
+}
+
 static void test_settings(void)
 {
 	struct check_fixture f;
@@ -214,6 +263,8 @@ int main(void)
 	test_renewal(&f);
 	test_others(&f);
 	test_unavailable(&f);
+	test_submit(&f);
+	test_no_memory(&f);
 	test_peek(&f);
 	fixture_free(&f);
 	test_settings();
