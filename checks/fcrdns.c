@@ -135,7 +135,7 @@ static void fcrdns_start(struct check_call *c)
 	char name[FCRDNS_NAME_SIZE];
 	struct fcrdns_run *run;
 
-	if (c->conn->ip.family == IP_NONE ||
+	if (c->conn->ip.family == IP_NONE || c->conn->unresolved ||
 	    (!is_open(c, FACT_FCRDNS) && !is_open(c, FACT_CLIENT_NAME) && !is_open(c, FACT_CLIENT_PTR)))
 		return;
 	run = arena_alloc(c->arena, sizeof *run);
@@ -201,6 +201,11 @@ static void fcrdns_finish(struct check_call *c)
 		close_absent(c, FACT_FCRDNS);
 		close_absent(c, FACT_CLIENT_NAME);
 		close_absent(c, FACT_CLIENT_PTR);
+		return;
+	}
+	if (c->conn->unresolved) {
+		conclude_unavailable(c, "the MTA could not resolve the client");
+		close_unavailable(c, FACT_CLIENT_PTR, "the MTA could not resolve the client");
 		return;
 	}
 	if (run != NULL)

@@ -13,3 +13,7 @@ const struct check *const engine_checks[] = {
 	&limits_check, &deny_clients_check, &deny_senders_check, &fcrdns_check,
 	&dnsbl_check,  &rates_check,        &greylist_check,     NULL,
 };
+
+const struct finisher *const engine_finishers[] = {
+	NULL,
+};

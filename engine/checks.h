@@ -5,8 +5,10 @@
 #define MILLGATE_ENGINE_CHECKS_H
 
 #include "mail/check.h"
+#include "mail/finisher.h"
 
-/* Ends with NULL. */
+/* Each ends with NULL. */
 extern const struct check *const engine_checks[];
+extern const struct finisher *const engine_finishers[];
 
 #endif

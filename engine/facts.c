@@ -389,11 +389,43 @@ void facts_start(struct engine_session *s, enum stage stage)
 				skipped = out.skipped;
 			evaluated = true;
 		}
-		if (worth_starting(k, skipped) && inputs_known(&view, k->def))
+		if (worth_starting(k, skipped))
 			start_check(s, i);
 	}
 	if (s->wait != NULL)
 		net_flush(s->wait);
+}
+
+void facts_body(struct engine_session *s, const void *p, size_t n)
+{
+	struct check_call c;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct check *def = s->snap->checks[i].def;
+
+		if (def->body == NULL || (s->started_txn & (1u << i)) == 0)
+			continue;
+		make_call(s, i, NULL, &c);
+		def->body(&c, p, n);
+	}
+}
+
+void facts_authres(struct engine_session *s, struct sbuf *out)
+{
+	struct facts_view v = { .s = s, .stage = STAGE_END };
+	struct check_call c;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct snapshot_check *k = &s->snap->checks[i];
+
+		if (k->state == NULL || k->def->authres == NULL)
+			continue;
+		for (unsigned f = 0; f < FACT_COUNT; f++) /* one fact known is all known */
+			if (k->def->provides & FACT_BIT(f))
+				(void)facts_get(&v, (struct fact_ref){ .id = (enum fact_id)f }, false);
+		make_call(s, i, NULL, &c);
+		k->def->authres(&c, out);
+	}
 }
 
 void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/session.h"
+#include "mail/authres.h"
 #include "util/bytes.h"
 
 #define MARK_NAME "X-Millgate-Mark"
@@ -56,12 +57,17 @@ void headers_add(struct header_edits *h, const char *name, const char *value)
 		(void)append(h, name, value, 0);
 }
 
-void headers_mark(struct header_edits *h, const char *text)
+void headers_insert(struct header_edits *h, const char *name, const char *value)
 {
-	struct field *f = text != NULL ? append(h, MARK_NAME, text, 0) : NULL;
+	struct field *f = name != NULL && value != NULL ? append(h, name, value, 0) : NULL;
 
 	if (f != NULL)
 		f->first = true;
+}
+
+void headers_mark(struct header_edits *h, const char *text)
+{
+	headers_insert(h, MARK_NAME, text);
 }
 
 static void set(struct header_edits *h, const char *name, const char *value)
@@ -175,18 +181,61 @@ void headers_apply(struct header_edits *h, const struct rule_action *action, con
 	}
 }
 
-void headers_clean(struct header_edits *h)
+static bool is_forged(const struct header_edits *h, const struct field *f)
 {
 	static const char prefix[] = "X-Millgate-";
+	const struct snapshot *snap = h->s->snap;
 
-	if (h->s->relay) /* our own relay may have marked it */
+	if (f->nth == 0 || f->value == NULL)
+		return false;
+	if (ascii_equal_n(f->name, prefix, sizeof prefix - 1))
+		return true;
+	return snap->authres && ascii_equal(f->name, "Authentication-Results") &&
+	       authres_claims(f->value, strlen(f->value), snap->hostname);
+}
+
+void headers_clean(struct header_edits *h)
+{
+	if (h->s->relay) /* our own relay may have written them */
 		return;
 	for (struct field *f = h->fields; f != NULL; f = f->next) {
-		if (f->nth > 0 && ascii_equal_n(f->name, prefix, sizeof prefix - 1)) {
+		if (is_forged(h, f)) {
 			f->value = NULL;
 			f->changed = true;
 		}
 	}
+}
+
+static void put_final(struct engine_session *s, struct finish_field *out, const struct field *f)
+{
+	bool ours = f->nth == 0 || f->changed;
+
+	out->name = f->name;
+	out->value = ours ? arena_printf(s->txn->arena, " %s", f->value) : f->value;
+}
+
+int headers_final(struct header_edits *h, const struct finish_field **out, size_t *n)
+{
+	struct finish_field *v;
+	size_t count = 0, first = 0, at = 0;
+
+	for (const struct field *f = h->fields; f != NULL; f = f->next) {
+		count += f->value != NULL;
+		first += f->value != NULL && f->first;
+	}
+	v = arena_calloc(h->s->txn->arena, count + 1, sizeof *v);
+	if (v == NULL)
+		return -1;
+	at = first;
+	for (const struct field *f = h->fields; f != NULL; f = f->next) {
+		if (f->value == NULL)
+			continue;
+		/* Each goes before those inserted earlier. */
+		put_final(h->s, f->first ? &v[--first] : &v[at++], f);
+	}
+	*out = v;
+	*n = count;
+	return arena_failed(h->s->txn->arena) ? -1 : 0;
 }
 
 static void emit(struct header_edits *h, struct edit ***tail, enum edit_kind kind, const struct field *f)

@@ -6,6 +6,7 @@ libengine_a_SOURCES = \
 	engine/engine.c engine/engine.h \
 	engine/events.h \
 	engine/facts.c \
+	engine/finish.c \
 	engine/headers.c \
 	engine/loop.c engine/loop.h \
 	engine/merge.c \

@@ -214,7 +214,18 @@ static void emit(struct merge *m)
 	struct engine_session *s = m->s;
 	struct edit **tail = &s->verdict.edits;
 
+	const char *failed;
+
 	headers_clean(m->headers);
+	failed = s->verdict.kind == VERDICT_DISCARD ? NULL : finish_message(s, m->headers);
+	if (failed != NULL) {
+		reply_plain(s, &s->final, VERDICT_DEFER, 451, "4.3.0",
+			    "the message cannot be finished, try again later");
+		s->final.why = failed;
+		s->verdict.kind = VERDICT_DEFER;
+		s->verdict.reply = s->final.reply;
+		return;
+	}
 	headers_emit(m->headers, &tail);
 	*tail = m->rcpt_edits;
 }

@@ -46,7 +46,7 @@ static int find_kept(struct snapshot *s)
 	for (size_t i = 0; i < rules_count(s->rules); i++)
 		for (const struct rule_action *a = rules_at(s->rules, i)->actions; a != NULL; a = a->next)
 			n_actions++;
-	room = n_headers + n_actions + 4; /* Subject, From, To, Cc */
+	room = n_headers + n_actions + 5; /* Subject, From, To, Cc, Authentication-Results */
 	s->keep = arena_calloc(s->arena, room, sizeof *s->keep);
 	edited = arena_calloc(s->arena, n_actions + 1, sizeof *edited);
 	if (s->keep == NULL || edited == NULL)
@@ -64,6 +64,8 @@ static int find_kept(struct snapshot *s)
 		(void)keep_name(s, "To", room);
 		(void)keep_name(s, "Cc", room);
 	}
+	if (s->authres)
+		(void)keep_name(s, "Authentication-Results", room);
 	return 0;
 }
 
@@ -81,6 +83,23 @@ static bool may_mark(const struct snapshot *s)
 	return false;
 }
 
+/* Checks and finishers that read the message itself. */
+static void find_readers(struct snapshot *s)
+{
+	for (unsigned i = 0; i < s->n_checks; i++) {
+		const struct snapshot_check *k = &s->checks[i];
+
+		if (k->state == NULL || k->wanted == 0)
+			continue;
+		s->all_headers = s->all_headers || k->def->all_headers;
+		s->needs.body = s->needs.body || k->def->body != NULL;
+	}
+	for (unsigned i = 0; i < s->n_finishers; i++) {
+		s->all_headers = s->all_headers || s->finishers[i].state != NULL;
+		s->needs.body = s->needs.body || s->finishers[i].state != NULL;
+	}
+}
+
 int needs_compute(struct snapshot *s)
 {
 	struct engine_needs *n = &s->needs;
@@ -88,8 +107,9 @@ int needs_compute(struct snapshot *s)
 
 	if (find_kept(s) != 0)
 		return -1;
-	n->body = wants(s, FACT_SIZE);
-	n->header = n->body || s->n_keep > 0 || marks;
+	find_readers(s);
+	n->body = wants(s, FACT_SIZE) || n->body;
+	n->header = n->body || s->n_keep > 0 || s->all_headers || marks;
 	for (unsigned stage = STAGE_CONNECT; stage < STAGE_COUNT; stage++)
 		n->reply[stage] = (s->stages & (1u << stage)) != 0;
 	/* A refusal at CONNECT is given its text at HELO; a draining daemon answers MAIL. */

@@ -36,11 +36,12 @@ static const char *extra(void *ctx, const char *name)
 
 const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text)
 {
-	/* What is known by now, and nothing is asked for the sake of a text. */
+	/* A refusal's text takes what is known by now; a delivered message's fields wait for what they name. */
+	bool end = s->txn != NULL && s->txn->stage == STAGE_END;
 	struct facts_view view = { .s = s,
 				   .rcpt = rcpt,
 				   .stage = s->txn != NULL ? s->txn->stage : s->stage,
-				   .no_wait = true,
+				   .no_wait = !end,
 				   .no_ask = true };
 	struct rules_source src = { facts_get, &view };
 	const char *out = rules_expand(s->snap->rules, text, &src, extra, s, session_arena(s));

@@ -105,19 +105,18 @@ static void set_names(struct engine_session *s, const struct engine_connect *c)
 		fact_set_absent(&f->v[FACT_CLIENT_NAME]);
 		fact_set_absent(&f->v[FACT_CLIENT_PTR]);
 	} else if (strcmp(r, "TEMP") == 0) {
-		enum on_error on_error = (enum on_error)s->snap->set.dns.on_error;
-
-		fact_set_unavailable(&f->v[FACT_FCRDNS], on_error, "the MTA could not resolve the client");
-		fact_set_unavailable(&f->v[FACT_CLIENT_NAME], on_error, "the MTA could not resolve the client");
+		s->conn->unresolved = true; /* the check knows what its settings say of a failure */
 	}
 }
 
 static void set_who(struct engine_session *s, const struct engine_connect *c)
 {
 	struct fact_set *f = &s->conn->facts;
-	bool trusted = addr_list_match_ip(s->snap->trusted, &c->ip) > 0;
+	bool trusted;
 
 	s->relay = addr_list_match_ip(s->snap->relays, &c->ip) > 0;
+	/* A relay often stands in a trusted network; what it hands on came from elsewhere. */
+	trusted = !s->relay && addr_list_match_ip(s->snap->trusted, &c->ip) > 0;
 	s->smtp = c->smtp;
 	fact_set_word(&f->v[FACT_TRUSTED], trusted ? "yes" : "no");
 	fact_set_word(&f->v[FACT_RELAY], s->relay ? "yes" : "no");

@@ -11,6 +11,8 @@
 
 #include "engine/engine.h"
 #include "engine/snapshot.h"
+#include "mail/finisher.h"
+#include "mail/spool.h"
 #include "mail/txn.h"
 #include "net/net.h"
 
@@ -67,6 +69,8 @@ struct engine_session {
 	bool any_accepted;
 	unsigned refused_by_mta;
 	size_t header_bytes;   /* kept */
+	unsigned finishing;    /* the finishers at work, bits */
+	struct spool *spool;   /* NULL: nobody needs the body */
 	bool listed;           /* among the open transactions of the engine */
 	struct decision final; /* of the transaction */
 	struct verdict verdict;
@@ -86,6 +90,10 @@ struct facts_view {
 };
 const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled);
 
+/* Hands a piece of the body to the checks that read it. */
+void facts_body(struct engine_session *s, const void *p, size_t n);
+/* What the checks say for Authentication-Results. */
+void facts_authres(struct engine_session *s, struct sbuf *out);
 /* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted. */
 void facts_start(struct engine_session *s, enum stage stage);
 /* Commits (or cancels) what was asked: for one recipient, or for all (rcpt NULL). */
@@ -114,11 +122,24 @@ struct header_edits;
 struct header_edits *headers_new(struct engine_session *s);
 void headers_apply(struct header_edits *h, const struct rule_action *action, const char *value);
 void headers_mark(struct header_edits *h, const char *text);
+/* Puts a field before all others (and before those inserted earlier). */
+void headers_insert(struct header_edits *h, const char *name, const char *value);
+/* All fields as they will leave.  0, or -1 when out of memory. */
+int headers_final(struct header_edits *h, const struct finish_field **out, size_t *n);
 void headers_add(struct header_edits *h, const char *name, const char *value);
-/* Removes forged marks of ours. */
+/* Removes forged marks of ours, and forged Authentication-Results. */
 void headers_clean(struct header_edits *h);
 /* Appends the edits to the verdict, in an order that keeps the indexes right. */
 void headers_emit(struct header_edits *h, struct edit ***tail);
+
+/* ---- engine/finish.c ---- */
+
+/* At the end of the headers: which finishers will work on the message. */
+void finish_begin(struct engine_session *s);
+void finish_body(struct engine_session *s, const void *p, size_t n);
+/* At END, for a message that leaves.  NULL, or the name of the finisher that could not do its work. */
+const char *finish_message(struct engine_session *s, struct header_edits *h);
+void finish_drop(struct engine_session *s);
 
 /* ---- engine/reply.c ---- */
 

@@ -33,6 +33,8 @@ static void section_names(const char **names, unsigned room)
 		for (unsigned i = 0; (*c)->settings != NULL && i < (*c)->settings->n && n + 1 < room; i++)
 			names[n++] = (*c)->settings->rows[i].name;
 	}
+	for (const struct finisher *const *f = engine_finishers; *f != NULL && n + 1 < room; f++)
+		names[n++] = (*f)->section;
 	names[n] = NULL;
 }
 
@@ -62,7 +64,7 @@ static struct addr_list *make_list(const struct conf_strings *items, struct erro
 	return l;
 }
 
-static void load_charsets(struct snapshot *s)
+static void load_charsets(struct snapshot *s, struct error_list *errors)
 {
 	const char **names;
 
@@ -72,8 +74,13 @@ static void load_charsets(struct snapshot *s)
 		return;
 	}
 	names = arena_calloc(s->arena, s->set.charsets.n, sizeof *names);
-	for (unsigned i = 0; names != NULL && i < s->set.charsets.n; i++)
-		names[i] = s->set.charsets.v[i].s;
+	for (unsigned i = 0; names != NULL && i < s->set.charsets.n; i++) {
+		const struct conf_item *item = &s->set.charsets.v[i];
+
+		names[i] = item->s;
+		if (!mime_charset_known(item->s))
+			error_add(errors, item->file, item->line, "there is no charset \"%s\"", item->s);
+	}
 	s->charsets.names = names;
 	s->charsets.n = names != NULL ? s->set.charsets.n : 0;
 }
@@ -88,42 +95,66 @@ static void load_settings(struct snapshot *s, struct error_list *errors)
 	s->deadline_ms = s->set.deadline;
 	s->trusted = make_list(&s->set.trusted_networks, errors);
 	s->relays = make_list(&s->set.relays, errors);
-	load_charsets(s);
+	load_charsets(s, errors);
 }
 
 /* ---- The checks ---- */
 
+/* Settings that are bound already. */
+struct bound {
+	const struct conf_table *table[TXN_MAX_CHECKS + SNAPSHOT_FINISHERS];
+	void *set[TXN_MAX_CHECKS + SNAPSHOT_FINISHERS];
+	unsigned n;
+};
+
 /* The settings of a check, bound; those of a section that two checks share are bound once. */
-static void *bind_check(struct snapshot *s, unsigned i, void **bound, struct error_list *errors)
+static void *bind_settings(struct snapshot *s, const char *section, const struct conf_table *table, struct bound *bound,
+			   struct error_list *errors)
 {
-	const struct check *c = s->checks[i].def;
 	const struct conf_node *group;
 	const char *others[NAMES_MAX];
 	unsigned n = 0;
+	void *set;
 
-	for (unsigned j = 0; j < i; j++)
-		if (s->checks[j].def->settings == c->settings)
-			return bound[j];
-	bound[i] = arena_alloc(s->arena, c->settings->size);
-	if (bound[i] == NULL)
+	for (unsigned j = 0; j < bound->n; j++)
+		if (bound->table[j] == table)
+			return bound->set[j];
+	set = arena_alloc(s->arena, table->size);
+	if (set == NULL)
 		return NULL;
-	if (c->section != NULL) {
-		group = s->root != NULL ? conf_child(s->root, c->section) : NULL;
+	bound->table[bound->n] = table;
+	bound->set[bound->n++] = set;
+	if (section != NULL) {
+		group = s->root != NULL ? conf_child(s->root, section) : NULL;
 		if (group != NULL && group->type != CONF_GROUP) {
-			error_add(errors, group->file, group->line, "%s must be a group, { ... }, not %s", c->section,
+			error_add(errors, group->file, group->line, "%s must be a group, { ... }, not %s", section,
 				  conf_type_name(group->type));
 			group = NULL;
 		}
-		(void)conf_bind(c->settings, group, bound[i], NULL, s->arena, errors);
-		return bound[i];
+		(void)conf_bind(table, group, set, NULL, s->arena, errors);
+		return set;
 	}
 	/* At the top level: what the check does not declare has been judged with the general settings. */
 	for (const struct conf_node *k = s->root != NULL ? s->root->child : NULL; k != NULL && n + 1 < NAMES_MAX;
 	     k = k->next)
 		others[n++] = k->name;
 	others[n] = NULL;
-	(void)conf_bind(c->settings, s->root, bound[i], others, s->arena, errors);
-	return bound[i];
+	(void)conf_bind(table, s->root, set, others, s->arena, errors);
+	return set;
+}
+
+static void load_finishers(struct snapshot *s, const struct check_env *env, struct bound *bound,
+			   struct error_list *errors)
+{
+	for (const struct finisher *const *f = engine_finishers; *f != NULL && s->n_finishers < SNAPSHOT_FINISHERS;
+	     f++) {
+		struct snapshot_finisher *k = &s->finishers[s->n_finishers++];
+		void *set = bind_settings(s, (*f)->section, (*f)->settings, bound, errors);
+
+		k->def = *f;
+		if (set != NULL)
+			(void)(*f)->prepare(env, set, &k->state, errors);
+	}
 }
 
 static void load_checks(struct snapshot *s, struct error_list *errors)
@@ -135,7 +166,7 @@ static void load_checks(struct snapshot *s, struct error_list *errors)
 				 .dns_timeout_ms = s->set.dns.timeout,
 				 .arena = s->arena,
 				 .root = s->root };
-	void *bound[TXN_MAX_CHECKS] = { NULL };
+	struct bound bound = { .n = 0 };
 
 	for (unsigned f = 0; f < FACT_COUNT; f++)
 		s->provider[f] = SNAPSHOT_NO_CHECK;
@@ -144,7 +175,8 @@ static void load_checks(struct snapshot *s, struct error_list *errors)
 		void *set = NULL;
 
 		s->checks[i].def = *c;
-		if ((*c)->settings != NULL && (set = bound[i] = bind_check(s, i, bound, errors)) == NULL) {
+		if ((*c)->settings != NULL &&
+		    (set = bind_settings(s, (*c)->section, (*c)->settings, &bound, errors)) == NULL) {
 			error_add(errors, NULL, 0, "out of memory");
 			return;
 		}
@@ -153,6 +185,7 @@ static void load_checks(struct snapshot *s, struct error_list *errors)
 			if ((*c)->provides & FACT_BIT(f))
 				s->provider[f] = (int)i;
 	}
+	load_finishers(s, &env, &bound, errors);
 }
 
 /* ---- The rules ---- */
@@ -207,6 +240,7 @@ static void declare_sections(struct snapshot *s)
 	section_mask deny = 0;
 
 	(void)rules_section(s->rules, "who");
+	(void)rules_section(s->rules, "authres");
 	for (unsigned i = 0; i < s->n_checks; i++) {
 		s->checks[i].section = rules_section(s->rules, s->checks[i].def->name);
 		if (strncmp(s->checks[i].def->name, "deny_", 5) == 0)
@@ -246,12 +280,30 @@ static void load_rules(struct snapshot *s, struct error_list *errors)
 
 /* ---- What is read of what ---- */
 
+/* Authentication-Results reads all that has a say in it; FCrDNS alone (iprev) is no reason to write one. */
+static void read_for_authres(struct snapshot *s)
+{
+	section_mask reader = rules_section_bit(s->rules, "authres");
+
+	for (unsigned i = 0; i < s->n_checks; i++)
+		if (s->checks[i].state != NULL && s->checks[i].def->authres != NULL &&
+		    s->checks[i].def->scope == SCOPE_MESSAGE)
+			s->authres = s->set.authentication_results;
+	for (unsigned i = 0; s->authres && i < s->n_checks; i++) {
+		if (s->checks[i].state == NULL || s->checks[i].def->authres == NULL)
+			continue;
+		s->facts |= s->checks[i].def->provides;
+		s->checks[i].readers |= reader;
+	}
+}
+
 /* Follows the checks' inputs until nothing is added: what is wanted, and who is behind it. */
 static void find_wanted(struct snapshot *s)
 {
 	bool more = true;
 
 	s->facts = rules_facts(s->rules);
+	read_for_authres(s);
 	for (unsigned i = 0; i < s->n_checks; i++)
 		for (unsigned f = 0; f < FACT_COUNT; f++)
 			if (s->checks[i].def->provides & s->facts & FACT_BIT(f))
@@ -352,6 +404,9 @@ void snapshot_unref(struct snapshot **sp)
 	for (unsigned i = 0; i < s->n_checks; i++)
 		if (s->checks[i].state != NULL && s->checks[i].def->release != NULL)
 			s->checks[i].def->release(s->checks[i].state);
+	for (unsigned i = 0; i < s->n_finishers; i++)
+		if (s->finishers[i].state != NULL && s->finishers[i].def->release != NULL)
+			s->finishers[i].def->release(s->finishers[i].state);
 	rules_free(&s->rules);
 	addr_list_free(&s->trusted);
 	addr_list_free(&s->relays);

@@ -13,6 +13,7 @@
 #include "engine/settings.h"
 #include "mail/addr.h"
 #include "mail/check.h"
+#include "mail/finisher.h"
 #include "mime/header.h"
 #include "rules/rules.h"
 #include "util/arena.h"
@@ -30,7 +31,12 @@ struct snapshot_check {
 	bool read_by_check;   /* another check in use reads it */
 };
 
-enum { SNAPSHOT_NO_CHECK = -1 };
+enum { SNAPSHOT_NO_CHECK = -1, SNAPSHOT_FINISHERS = 8 };
+
+struct snapshot_finisher {
+	const struct finisher *def;
+	void *state; /* NULL: not configured */
+};
 
 struct snapshot {
 	atomic_uint refs;
@@ -46,6 +52,11 @@ struct snapshot {
 	struct snapshot_check checks[TXN_MAX_CHECKS];
 	unsigned n_checks;
 	int provider[FACT_COUNT]; /* index into checks, or SNAPSHOT_NO_CHECK */
+
+	struct snapshot_finisher finishers[SNAPSHOT_FINISHERS];
+	unsigned n_finishers;
+	bool authres;     /* inbound mail is stamped */
+	bool all_headers; /* every field's value is kept */
 
 	struct rules *rules;
 	fact_mask facts;   /* that somebody reads */

@@ -50,6 +50,7 @@ static void txn_end(struct engine_session *s, bool commit)
 		return;
 	facts_settle(s, NULL, commit);
 	facts_drop_txn(s);
+	finish_drop(s);
 	record_transaction(s);
 	flush(s); /* all that was told, at once */
 	if (s->listed)
@@ -294,6 +295,8 @@ static bool keeps(const struct engine_session *s, const char *name)
 {
 	static const char ours[] = "X-Millgate-";
 
+	if (s->snap->all_headers)
+		return true;
 	for (unsigned i = 0; i < s->snap->n_keep; i++)
 		if (ascii_equal(name, s->snap->keep[i]))
 			return true;
@@ -335,19 +338,23 @@ void engine_headers_end(struct engine_session *s, struct answer *a)
 	if (is_open(s, a)) {
 		s->txn->stage = STAGE_HEADERS;
 		s->txn->size += 2;
+		facts_start(s, STAGE_HEADERS);
 		decide_all(s, STAGE_HEADERS, a);
+		if (s->txn != NULL)
+			finish_begin(s);
 	}
 	event_end(s);
 }
 
 void engine_body(struct engine_session *s, const void *p, size_t n, struct answer *a)
 {
-	(void)p;
 	event_begin(s);
 	answer_continue(a);
 	if (is_open(s, a)) {
 		s->txn->stage = STAGE_BODY;
 		s->txn->size += (int64_t)n;
+		facts_body(s, p, n);
+		finish_body(s, p, n);
 	}
 	event_end(s);
 }

@@ -74,6 +74,20 @@ struct check {
 	void (*start)(struct check_call *c);
 	void (*finish)(struct check_call *c);
 
+	/*
+	 * PURE, scope MESSAGE, for checks that read the message itself; then `stage` is HEADERS and the facts are known at
+	 * END.  all_headers: every field is kept in txn->headers, in order, before start().  body: one piece of the body,
+	 * lines ending in CRLF, as it comes; may be NULL.  Neither blocks.
+	 */
+	bool all_headers;
+	void (*body)(struct check_call *c, const void *p, size_t n);
+
+	/*
+	 * For Authentication-Results (RFC 8601, section 2.2): one or more resinfo, each begun with ";\n\t", such as
+	 * ";\n\tspf=pass smtp.mailfrom=example.org".  Called at END, after finish().  May be NULL.
+	 */
+	void (*authres)(struct check_call *c, struct sbuf *out);
+
 	/* EFFECT: submit, which may be NULL, sends what ask will wait for, so that several checks share a round trip.  It is
 	 * followed by ask, or, when an earlier check refused meanwhile, by cancel alone. */
 	void (*submit)(struct check_call *c);

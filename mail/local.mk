@@ -3,7 +3,7 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_CPPFLAGS = $(AM_CPPFLAGS) $(PSL_CFLAGS)
 libmail_a_SOURCES = \
-	mail/addr.c \
+	mail/authres.c mail/authres.h mail/finisher.h mail/addr.c \
 	mail/addr.h \
 	mail/addr_list.c \
 	mail/check.h \

@@ -41,6 +41,7 @@ struct conn {
 	struct arena *arena;
 	struct ip ip; /* IP_NONE: not by a network (local submission) */
 	const char *helo;
+	bool unresolved; /* the MTA says that it could not resolve the client's names */
 	struct fact_set facts;
 	void *slots[TXN_MAX_CHECKS];
 };

@@ -1,0 +1,121 @@
+/*
+ * After the verdict on an accepted message: Authentication-Results for inbound mail, and the finishers (signing).
+ */
+#include <string.h>
+
+#include "engine/session.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+
+enum {
+	SPOOL_MEMORY = 256 << 10, /* a larger body goes to a file */
+	AUTHRES_MAX = 16 << 10
+};
+
+/* ---- Before END ---- */
+
+static void make_finish(struct engine_session *s, const struct snapshot_finisher *k, struct finish_call *c)
+{
+	memset(c, 0, sizeof *c);
+	c->state = k->state;
+	c->conn = s->conn;
+	c->txn = s->txn;
+	c->arena = s->txn->arena;
+	c->spool = s->spool;
+	c->wait = s->wait;
+	c->deadline_ms = s->deadline_ms;
+}
+
+void finish_begin(struct engine_session *s)
+{
+	struct finish_call c;
+
+	for (unsigned i = 0; i < s->snap->n_finishers; i++) {
+		const struct snapshot_finisher *k = &s->snap->finishers[i];
+
+		if (k->state == NULL)
+			continue;
+		make_finish(s, k, &c);
+		if (k->def->begin(&c))
+			s->finishing |= 1u << i;
+	}
+	if (s->finishing != 0)
+		s->spool = spool_new(SPOOL_MEMORY, NULL);
+}
+
+void finish_body(struct engine_session *s, const void *p, size_t n)
+{
+	if (s->spool != NULL)
+		(void)spool_append(s->spool, p, n); /* a failure is sticky, and seen at END */
+}
+
+void finish_drop(struct engine_session *s)
+{
+	s->finishing = 0;
+	spool_free(&s->spool);
+}
+
+/* ---- Authentication-Results ---- */
+
+static bool is_inbound(const struct engine_session *s)
+{
+	const struct fact_value *f = &s->txn->facts.v[FACT_DIRECTION];
+
+	return f->state == FACT_KNOWN && strcmp(f->text->raw, "inbound") == 0;
+}
+
+static void stamp(struct engine_session *s, struct header_edits *h)
+{
+	char buf[AUTHRES_MAX];
+	struct sbuf b;
+	size_t head;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add(&b, s->snap->hostname);
+	head = b.len;
+	facts_authres(s, &b);
+	if (b.len == head)
+		sbuf_add(&b, "; none");
+	headers_insert(h, "Authentication-Results", arena_strndup(s->txn->arena, b.p, b.len));
+}
+
+/* ---- Finishers ---- */
+
+struct inserter {
+	struct engine_session *s;
+	struct header_edits *h;
+};
+
+static void insert(void *ctx, const char *name, const char *value)
+{
+	struct inserter *i = ctx;
+
+	headers_insert(i->h, arena_strdup(i->s->txn->arena, name), arena_strdup(i->s->txn->arena, value));
+}
+
+static bool run_one(struct engine_session *s, const struct snapshot_finisher *k, struct header_edits *h)
+{
+	struct inserter i = { s, h };
+	struct finish_call c;
+	int64_t before = clock_mono_us();
+	bool done;
+
+	make_finish(s, k, &c);
+	if (headers_final(h, &c.fields, &c.n_fields) != 0 || s->spool == NULL || spool_failed(s->spool))
+		return false;
+	c.insert = insert;
+	c.ctx = &i;
+	done = k->def->run(&c) == 0;
+	s->waited_us += clock_mono_us() - before;
+	return done;
+}
+
+const char *finish_message(struct engine_session *s, struct header_edits *h)
+{
+	for (unsigned i = 0; i < s->snap->n_finishers; i++)
+		if ((s->finishing & (1u << i)) != 0 && !run_one(s, &s->snap->finishers[i], h))
+			return s->snap->finishers[i].def->name;
+	if (s->snap->authres && is_inbound(s))
+		stamp(s, h);
+	return NULL;
+}
