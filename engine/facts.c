@@ -12,6 +12,41 @@
 static const struct fact_value unknown = { .state = FACT_UNKNOWN };
 static const struct fact_value absent = { .state = FACT_ABSENT };
 
+/* What the front ends tell, and what is made of the header and the clock. */
+static const enum fact_id engine_facts[] = {
+	FACT_CLIENT_IP,
+	FACT_CLIENT_CONNECTIONS,
+	FACT_TRUSTED,
+	FACT_RELAY,
+	FACT_SMTP,
+	FACT_HELO,
+	FACT_TLS,
+	FACT_AUTH_USER,
+	FACT_DIRECTION,
+	FACT_SENDER,
+	FACT_SENDER_DOMAIN,
+	FACT_RECIPIENT,
+	FACT_RECIPIENT_DOMAIN,
+	FACT_RECIPIENTS,
+	FACT_HEADER,
+	FACT_SUBJECT,
+	FACT_FROM,
+	FACT_FROM_DOMAIN,
+	FACT_TO,
+	FACT_SIZE,
+	FACT_HOUR,
+	FACT_WEEKDAY,
+};
+
+fact_mask facts_of_engine(void)
+{
+	fact_mask m = 0;
+
+	for (size_t i = 0; i < sizeof engine_facts / sizeof engine_facts[0]; i++)
+		m |= FACT_BIT(engine_facts[i]);
+	return m;
+}
+
 static struct fact_value *stored(const struct facts_view *v, enum fact_id id)
 {
 	struct engine_session *s = v->s;

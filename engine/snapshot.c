@@ -268,7 +268,8 @@ static void load_rules(struct snapshot *s, struct error_list *errors)
 		return;
 	}
 	declare_sections(s);
-	rules_set_facts(s->rules, ~(fact_mask)0);
+	rules_set_facts(s->rules,
+			facts_of_engine() | facts_of_checks(s, CHECK_PURE) | facts_of_checks(s, CHECK_EFFECT));
 	rules_set_cost(s->rules, facts_of_checks(s, CHECK_PURE), facts_of_checks(s, CHECK_EFFECT));
 	rules_set_shadow(s->rules, s->set.shadow);
 	if (s->set.rules != NULL)

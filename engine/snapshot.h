@@ -75,6 +75,9 @@ struct snapshot *snapshot_ref(struct snapshot *s);
 /* Drops a reference, freeing with the last one.  Clears *s; tolerates NULL. */
 void snapshot_unref(struct snapshot **s);
 
+/* engine/facts.c: the facts that need no check. */
+fact_mask facts_of_engine(void);
+
 /* engine/needs.c: works out what the MTA must send, and which header fields are kept.  0, or -1 when out of memory. */
 int needs_compute(struct snapshot *s);
 

@@ -58,6 +58,18 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	     "defer: the triplet has not waited its time; pass: it has; known: it had passed before.")                 \
 	FACT(GREYLIST_WAIT, greylist_wait, NUMBER, RCPT, RECIPIENT, NULL,                                              \
 	     "The seconds until the triplet may pass; absent when greylisting does not defer.")                        \
+	FACT(SPF, spf, WORD, MAIL, MESSAGE, "pass|fail|softfail|neutral|none|permerror|temperror",                     \
+	     "The result of SPF (RFC 7208) for the sender's domain; for the null sender, for HELO.")                   \
+	FACT(SPF_DOMAIN, spf_domain, DOMAIN, MAIL, MESSAGE, NULL, "The domain that SPF was asked of.")                 \
+	FACT(SPF_MECHANISM, spf_mechanism, TEXT, MAIL, MESSAGE, NULL, "The term of the record that decided.")          \
+	FACT(SPF_LOOKUPS, spf_lookups, NUMBER, MAIL, MESSAGE, NULL, "How many terms asked DNS.")                       \
+	FACT(DKIM, dkim, WORD, END, MESSAGE, "pass|fail|policy|neutral|none|permerror|temperror",                      \
+	     "The best result of the DKIM signatures (RFC 6376).")                                                     \
+	FACT(DKIM_DOMAIN, dkim_domain, DOMAIN, END, MESSAGE, NULL, "The domains (d=) of the signatures that pass.")    \
+	FACT(DMARC, dmarc, WORD, END, MESSAGE, "pass|fail|none|permerror|temperror",                                   \
+	     "The result of DMARC (RFC 9989) for the domain in From.")                                                 \
+	FACT(DMARC_POLICY, dmarc_policy, WORD, END, MESSAGE, "none|quarantine|reject",                                 \
+	     "What the domain in From asks for when DMARC fails.")                                                     \
 	FACT(RECIPIENTS, recipients, NUMBER, DATA, MESSAGE, NULL, "How many recipients were accepted.")                \
 	FACT(HEADER, header, TEXT, HEADERS, MESSAGE, NULL,                                                             \
 	     "The header fields of one name: { header = \"Name\"; ... }.")                                             \
