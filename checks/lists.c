@@ -1,6 +1,7 @@
 /*
  * Two checks over one pair of lists, since what is known of a client holds for a session and what is known of a sender
- * for a message.
+ * for a message.  And one that has the rules of `allow` and no facts: whoever is spared denial (exempt recipients,
+ * relays) must not lose with it what `allow` spares him.
  */
 #include "checks/lists.h"
 
@@ -24,7 +25,7 @@ CONF_TABLE(lists_settings, LISTS_SETTINGS, NULL);
 struct lists_state {
 	struct addr_list *allow, *deny;
 	bool allow_names, deny_names; /* the list has names, so that its answer may hang on DNS */
-	bool allow_shadow, deny_shadow;
+	bool shadow;                  /* of deny */
 	const char *refuse_at;
 	enum on_error on_error;
 };
@@ -87,8 +88,7 @@ static int read_lists(const struct check_env *env, const struct lists_settings *
 	}
 	s->allow = read_list(allow, sort, &s->allow_names, errors);
 	s->deny = read_list(deny, sort, &s->deny_names, errors);
-	s->allow_shadow = set->allow.shadow;
-	s->deny_shadow = set->deny.shadow;
+	s->shadow = set->deny.shadow;
 	s->refuse_at = names_name(checks_refuse_at, set->deny.refuse_at);
 	s->on_error = env->dns_on_error;
 	if (errors->errors != before) {
@@ -97,6 +97,24 @@ static int read_lists(const struct check_env *env, const struct lists_settings *
 		return -1;
 	}
 	*state = s;
+	return 0;
+}
+
+static int allow_prepare(const struct check_env *env, const void *settings, void **state, struct error_list *errors)
+{
+	const struct lists_settings *set = settings;
+	struct allow_settings *mine;
+
+	*state = NULL;
+	if (set->allow.clients.n + set->allow.senders.n == 0)
+		return 0;
+	mine = arena_alloc(env->arena, sizeof *mine);
+	if (mine == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		return -1;
+	}
+	*mine = set->allow;
+	*state = mine;
 	return 0;
 }
 
@@ -130,18 +148,31 @@ static void lists_release(void *state)
 
 /* ---- Rules ---- */
 
+static void allow_rules(const void *state, struct sbuf *out)
+{
+	const struct allow_settings *set = state;
+	struct checks_rules r;
+
+	checks_rules_begin(&r, out);
+	if (set->clients.n > 0)
+		checks_rules_add(&r, set->shadow, "allow: clients", NULL,
+				 "when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
+				 "    then = { skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
+	if (set->senders.n > 0 && set->unverified)
+		checks_rules_add(&r, set->shadow, "allow: senders", NULL,
+				 "when = ( { fact = \"sender_list\"; is = \"allow\"; } );\n"
+				 "    then = { skip = ( \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
+	checks_rules_end(&r);
+}
+
 static void clients_rules(const void *state, struct sbuf *out)
 {
 	const struct lists_state *s = state;
 	struct checks_rules r;
 
 	checks_rules_begin(&r, out);
-	if (addr_list_count(s->allow) > 0)
-		checks_rules_add(&r, s->allow_shadow, "allow: clients", NULL,
-				 "when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
-				 "    then = { skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
 	if (addr_list_count(s->deny) > 0)
-		checks_rules_add(&r, s->deny_shadow, "deny: clients", s->refuse_at,
+		checks_rules_add(&r, s->shadow, "deny: clients", s->refuse_at,
 				 "when = ( { fact = \"client_list\"; is = \"deny\"; } );\n"
 				 "    then = { reject = \"554 5.7.1 mail from your host is not accepted here\"; };");
 	checks_rules_end(&r);
@@ -153,12 +184,8 @@ static void senders_rules(const void *state, struct sbuf *out)
 	struct checks_rules r;
 
 	checks_rules_begin(&r, out);
-	if (addr_list_count(s->allow) > 0)
-		checks_rules_add(&r, s->allow_shadow, "allow: senders", NULL,
-				 "when = ( { fact = \"sender_list\"; is = \"allow\"; } );\n"
-				 "    then = { skip = ( \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
 	if (addr_list_count(s->deny) > 0)
-		checks_rules_add(&r, s->deny_shadow, "deny: senders", NULL,
+		checks_rules_add(&r, s->shadow, "deny: senders", NULL,
 				 "when = ( { fact = \"sender_list\"; is = \"deny\"; } );\n"
 				 "    then = { reject = \"554 5.7.1 mail from this sender is not accepted here\"; };");
 	checks_rules_end(&r);
@@ -227,6 +254,16 @@ static void senders_finish(struct check_call *c)
 	}
 	set_result(&c->facts->v[FACT_SENDER_LIST], allow, deny);
 }
+
+const struct check allow_check = {
+	.name = "allow",
+	.settings = &lists_settings_table,
+	.kind = CHECK_PURE,
+	.scope = SCOPE_SESSION,
+	.stage = STAGE_CONNECT,
+	.prepare = allow_prepare,
+	.rules = allow_rules,
+};
 
 const struct check deny_clients_check = {
 	.name = "deny_clients",

@@ -28,6 +28,7 @@ CONF_STRUCT(deny_settings, DENY_SETTINGS);
 	S(GROUP, deny, deny_settings, NULL, "Who is refused; the most specific entry wins, a tie goes to allow.")
 CONF_STRUCT(lists_settings, LISTS_SETTINGS);
 
-extern const struct check deny_clients_check, deny_senders_check;
+/* In this order; what `allow` skips comes behind it. */
+extern const struct check allow_check, deny_clients_check, deny_senders_check;
 
 #endif

@@ -10,8 +10,9 @@
 #include "greylist/greylist.h"
 
 const struct check *const engine_checks[] = {
-	&limits_check, &deny_clients_check, &deny_senders_check, &fcrdns_check,
-	&dnsbl_check,  &rates_check,        &greylist_check,     NULL,
+	&limits_check,       &allow_check,    &deny_clients_check,
+	&deny_senders_check, &fcrdns_check,   &dnsbl_check,
+	&rates_check,        &greylist_check, NULL,
 };
 
 const struct finisher *const engine_finishers[] = {
