@@ -175,27 +175,34 @@ bool rule_holds_back(const struct compiled_rule *before, const struct compiled_r
 /* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */
 static void compile_waits(const struct rules *r, struct compiled_rule *c)
 {
-	enum stage until = later(c->pub.stage, c->final != NULL && !at_end(c) ? c->pub.refuse_at : STAGE_CONNECT);
-	enum stage soonest = later(soonest_of(c->when).yes, c->pub.refuse_at);
+	enum stage until = later(c->pub.stage, refuses(c) ? c->pub.refuse_at : STAGE_CONNECT);
+	struct soonest own = soonest_of(c->when);
+	enum stage soonest = later(own.yes, c->pub.refuse_at);
 
 	c->known = c->pub.stage;
+	c->holds = own.yes;
+	c->cleared = own.no;
+	c->waits = NULL;
 	for (size_t i = 0; i < c->pub.index; i++) {
 		const struct compiled_rule *b = r->v[i];
-		bool skips = may_skip(b, c);
 
-		if (skips)
+		if (may_skip(b, c)) {
 			c->known = later(c->known, b->known);
-		/* A rule that only adds is carried out at END, whatever the others do; one that skips only waits for
-		 * what may skip it. */
+			c->cleared = earlier(c->cleared, b->holds);
+		}
 		if (!rule_holds_back(b, c))
 			continue;
+		soonest = later(soonest, b->cleared);
 		if (b->known > until) {
 			until = b->known;
 			c->waits = b;
 		}
-		soonest = later(soonest, soonest_of(b->when).no);
 	}
-	c->pub.decides = at_end(c) && (c->final != NULL || c->accumulates) ? STAGE_END : until;
+	c->pub.decides = until;
+	if (at_end(c) && (c->final != NULL || c->accumulates)) {
+		c->pub.decides = STAGE_END;
+		c->waits = NULL;
+	}
 	c->soonest = earlier(soonest, c->pub.decides);
 }
 
@@ -228,13 +235,13 @@ static bool may_spare(const struct rules *r, const struct compiled_rule *c)
 	return false;
 }
 
-static bool has_fate(const struct rules *r, const struct compiled_rule *c)
+static void compile_fate(const struct rules *r, struct compiled_rule *c)
 {
-	if (c->pub.shadow || !c->pub.per_recipient)
-		return false;
-	if (c->final != NULL && c->final->kind != ACTION_ACCEPT && c->final->kind != ACTION_DELETE)
-		return true;
-	return may_spare(r, c);
+	bool counts = c->pub.per_recipient && !c->pub.shadow;
+	bool kept = c->final != NULL && c->final->kind != ACTION_ACCEPT && c->final->kind != ACTION_DELETE;
+
+	c->fate = counts && (kept || may_spare(r, c));
+	c->open_fate = c->fate || (counts && c->checks && (c->final != NULL || c->skips != 0));
 }
 
 /* The stages at which something becomes known that may settle this refusal or a rule before it. */
@@ -245,7 +252,8 @@ static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 	for (size_t i = 0; i <= c->pub.index; i++) {
 		const struct compiled_rule *b = r->v[i];
 
-		if (b != c && !rule_holds_back(b, c))
+		/* What holds it back, and what may switch that off. */
+		if (b != c && !rule_holds_back(b, c) && (b->skips == 0 || b->pub.shadow))
 			continue;
 		for (unsigned id = 0; id < FACT_COUNT; id++) {
 			enum stage s = fact_table[id].stage;
@@ -263,7 +271,7 @@ int rules_compile(struct rules *r, struct error_list *errors)
 	for (size_t i = 0; i < r->n; i++)
 		compile_rule(r, r->v[i]);
 	for (size_t i = 0; i < r->n; i++) {
-		r->v[i]->fate = has_fate(r, r->v[i]);
+		compile_fate(r, r->v[i]);
 		if (refuses(r->v[i]) && !r->v[i]->pub.shadow)
 			r->stages |= stages_of(r, r->v[i]);
 	}

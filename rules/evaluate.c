@@ -21,7 +21,7 @@ static void note_pending(struct walk *w, const struct compiled_rule *c, uint64_t
 {
 	uint64_t digest = rule_mix(rule_mix(c->pub.index + UINT64_C(1)) ^ residue);
 
-	if (!c->fate || w->e.stage < STAGE_RCPT || w->e.stage == STAGE_END)
+	if (w->e.stage < STAGE_RCPT || w->e.stage == STAGE_END)
 		return;
 	w->out->pending += digest; /* in any order */
 	if (w->out->pending == 0)
@@ -119,7 +119,7 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 	if (final || c->skips != 0 || c->accumulates)
 		add_hit(w, c);
 	skip_sections(w, c, doubtful);
-	if (final || c->skips != 0)
+	if (c->fate && (final || c->skips != 0))
 		note_pending(w, c, RESIDUE_HOLDS);
 	if (!final)
 		return true;
@@ -144,7 +144,7 @@ static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 	doubt_sections(w, c);
 	if (c->final != NULL && !w->accepted)
 		leave_open(w, c);
-	if (c->fate && !w->accepted)
+	if (c->open_fate && !w->accepted)
 		note_pending(w, c, rule_condition_residue(c->when, &w->e));
 	return true;
 }

@@ -17,11 +17,14 @@ struct compiled_rule {
 	unsigned n_tests;
 
 	/* Compiled */
-	enum stage known;                  /* pub.stage, or that of an earlier skip that may switch it off */
-	enum stage soonest;                /* where its final action might be carried out, if all facts fall well */
+	enum stage known; /* pub.stage, or that of an earlier skip that may switch it off */
+	/* If all facts fall well: where it may hold, be out of the way of later rules, and be carried out. */
+	enum stage holds, cleared, soonest;
 	const struct compiled_rule *waits; /* the earlier rule that keeps it from deciding when it is known; or NULL */
 	bool checks;                       /* reads facts of checks */
-	bool fate; /* refuses, or may spare recipients from a later refusal, after RCPT: counts for `pending` */
+	/* Counts for `pending` when it holds: it refuses, or may spare recipients from a later refusal, after RCPT.  And
+	 * while it is open: then also because a check may fail and defer. */
+	bool fate, open_fate;
 };
 
 struct rules_section_def {

@@ -5,7 +5,7 @@
 #define MILLGATE_RULES_LIMITS_H
 
 enum {
-	RULES_MAX_RULES = 100000,   /* an index fits an int with room; nobody reads more */
+	RULES_MAX_RULES = 10000,    /* each is compared with all before it, once, at load */
 	RULES_MAX_SECTIONS = 63,    /* bits of a section_mask besides the administrator's own */
 	RULES_MAX_DEPTH = 100,      /* nested groups: parsing and evaluation recurse */
 	RULES_MAX_NAME = 200,       /* bytes of a rule's name: it goes into every log line */

@@ -46,5 +46,11 @@ EXTRA_DIST += \
 	t/rules/shadow.rt \
 	t/rules/skip.rt \
 	t/rules/unavailable.rt
+
+# Unit tests, each of one part.
+RULES_TESTS += t/unit/rules_theorem
+t_unit_rules_theorem_SOURCES = t/unit/rules_theorem.c
+t_unit_rules_theorem_LDADD = $(RULES_TEST_LIBS)
+
 check_PROGRAMS += $(RULES_TESTS)
 TESTS += $(RULES_TESTS)
