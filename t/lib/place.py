@@ -2,7 +2,7 @@
 
 Tests run in parallel, so nothing may clash.  The address is made from the process's number, which no other process has
 at the same time: all of 127.0.0.0/8 is this machine, so ports need not be searched for.  Every process started is ended
-by its number: at the end of the `with` block, when the test dies, and, by the kernel, when it is killed.
+by its number: at the end of the `with` block, when the test dies, and, by a guardian, when it is killed.
 """
 
 import atexit
@@ -19,7 +19,6 @@ import tempfile
 import time
 
 PATIENCE = 30.0  # seconds until a wait is given up: generous, for loaded machines and sanitizers
-_PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -78,27 +77,84 @@ def private_network():
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
 
 
-def _die_with_parent(sig):
-    """For the child, between fork and exec: it is to be ended when its parent dies, however that happens."""
-    parent = os.getpid()
+def _started(pid):
+    """When the process was started, in clock ticks: numbers come again, this does not.  None: there is none."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[19])
 
-    def prepare():
-        _libc.prctl(_PR_SET_PDEATHSIG, sig, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-    return prepare
+
+class Guardian:
+    """A process that outlives a killed test, ends what it had started, and removes its directory.
+
+    The kernel's own way (PR_SET_PDEATHSIG) is no help: it is forgotten when a server gives up root.
+    """
+
+    current = None  # this process's
+
+    def __init__(self, directory):
+        reader, self.writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid:
+            os.close(reader)
+            return
+        try:
+            os.close(self.writer)
+            os.setsid()
+            for sig in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+                signal.signal(sig, signal.SIG_IGN)
+            # Nobody who reads the test's output is to wait for this process.
+            null = os.open(os.devnull, os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            with os.fdopen(reader) as lines:
+                self._watch(lines, directory)
+        finally:
+            os._exit(0)
+
+    @staticmethod
+    def _watch(lines, directory):
+        known = []
+        for line in lines:
+            if line == "done\n":
+                return
+            pid, started = line.split()
+            known.append((int(pid), int(started)))
+        for sig, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 1)):
+            for pid, started in reversed(known):
+                if _started(pid) == started:
+                    os.kill(pid, signal.SIGCONT)
+                    os.kill(pid, sig)
+            end = time.monotonic() + patience
+            while time.monotonic() < end and any(_started(pid) == started for pid, started in known):
+                time.sleep(0.05)
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def know(self, pid):
+        started = _started(pid)
+        if started is not None:
+            os.write(self.writer, b"%d %d\n" % (pid, started))
+
+    def dismiss(self):
+        os.write(self.writer, b"done\n")
+        os.close(self.writer)
+        os.waitpid(self.pid, 0)
 
 
 class Process:
     """A server in the foreground, its output in a file."""
 
-    def __init__(self, name, words, output, env=None, death=signal.SIGKILL, session=False):
+    def __init__(self, name, words, output, env=None):
         self.name = name
         self.output = output
         with open(output, "ab") as out:
             self.child = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                          env=env, cwd="/", start_new_session=session,
-                                          preexec_fn=_die_with_parent(death))
+                                          env=env, cwd="/", start_new_session=True)
+        if Guardian.current:
+            Guardian.current.know(self.child.pid)
 
     @property
     def pid(self):
@@ -149,6 +205,7 @@ class Place:
         # Not below TMPDIR of some user: postfix and nobody have to reach it.
         self.dir = tempfile.mkdtemp(prefix="millgate-test-", dir="/tmp")
         os.chmod(self.dir, 0o755)
+        Guardian.current = Guardian(self.dir)
         self._closers = []
         self._owner = pid
         atexit.register(self.close)
@@ -182,6 +239,9 @@ class Place:
             print("# kept:", self.dir, flush=True)
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
+        if Guardian.current:
+            Guardian.current.dismiss()
+            Guardian.current = None
         atexit.unregister(self.close)
 
     def __enter__(self):

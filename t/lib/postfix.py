@@ -135,7 +135,7 @@ class Postfix:
 
     def start(self):
         self.master = Process("postfix", [DAEMONS + "/master", "-s", "-c", self.config],
-                              self.place.path("postfix/master.out"), death=signal.SIGTERM, session=True)
+                              self.place.path("postfix/master.out"))
         self.place.on_close(self.stop)
         self.master.ready(self._answers)
         return self
