@@ -32,7 +32,7 @@ static const struct setting settings[] = {
 	{ "infra-host-ttl:", "60" },
 	{ "infra-keep-probing:", "yes" },
 	/* Our questions end by their own time-out; more attempts would only occupy sockets (see tune()). */
-	{ "outbound-msg-retry:", "1" },
+	{ "outbound-msg-retry:", "2" },
 	/* Private addresses and reverse zones are asked too. */
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
@@ -54,19 +54,20 @@ static int set(struct ub_ctx *ub, const char *name, const char *value, struct er
  * libunbound thinks of authoritative servers: it asks again after as little as 50 ms, on a new socket, and judges a
  * server by its slowest answers.  Ours are resolvers, quick with what they know and slow with what they must ask for;
  * when one list among many is dead, its questions would fill all sockets, and every other question would wait behind
- * them.  So: one second attempt, after a third of the time-out, and many sockets.
+ * them.  So: few attempts (it sends each twice), the first two of which leave a quarter of the time-out for another
+ * server, and many sockets.
  */
 static int tune(struct ub_ctx *ub, int64_t timeout_ms, struct error_list *errors)
 {
 	enum {
 		NUMBER_SIZE = 24,
-		ATTEMPTS = 3,
+		FIRST_SHARE = 4,
 		RTT_LEAST_MS = 50,
 		SOCKETS_SHARE = 4,
 		SOCKETS_LEAST = 64,
-		SOCKETS_MOST = 2048
+		SOCKETS_MOST = 4096
 	};
-	int64_t rtt_ms = timeout_ms / ATTEMPTS > RTT_LEAST_MS ? timeout_ms / ATTEMPTS : RTT_LEAST_MS;
+	int64_t rtt_ms = timeout_ms / FIRST_SHARE > RTT_LEAST_MS ? timeout_ms / FIRST_SHARE : RTT_LEAST_MS;
 	char number[NUMBER_SIZE];
 	struct rlimit files;
 	rlim_t sockets = SOCKETS_LEAST;
