@@ -218,7 +218,17 @@ static void compile_rule(struct rules *r, struct compiled_rule *c)
 	compile_waits(r, c);
 }
 
-/* A later refusal after RCPT, that this rule may spare a recipient from. */
+/* Whether the rule may refuse after RCPT: itself, or because a check that it reads fails. */
+static bool refuses_late(const struct compiled_rule *c)
+{
+	bool kept = c->final != NULL && c->final->kind != ACTION_ACCEPT && c->final->kind != ACTION_DELETE;
+
+	if (c->pub.shadow || c->pub.decides <= STAGE_RCPT)
+		return false;
+	return kept || (c->checks && (c->final != NULL || c->skips != 0));
+}
+
+/* Whether this rule may spare a recipient from what others meet after RCPT. */
 static bool may_spare(const struct rules *r, const struct compiled_rule *c)
 {
 	bool accept = c->final != NULL && c->final->kind == ACTION_ACCEPT;
@@ -226,10 +236,7 @@ static bool may_spare(const struct rules *r, const struct compiled_rule *c)
 	for (size_t i = c->pub.index + 1; i < r->n; i++) {
 		const struct compiled_rule *b = r->v[i];
 
-		if (b->final == NULL || b->pub.shadow || b->final->kind == ACTION_ACCEPT ||
-		    b->final->kind == ACTION_DELETE || b->pub.decides <= STAGE_RCPT)
-			continue;
-		if (accept || (c->skips & b->section) != 0)
+		if ((accept || (c->skips & b->section) != 0) && refuses_late(b))
 			return true;
 	}
 	return false;
@@ -244,10 +251,16 @@ static void compile_fate(const struct rules *r, struct compiled_rule *c)
 	c->open_fate = c->fate || (counts && c->checks && (c->final != NULL || c->skips != 0));
 }
 
+/* Where a number is known in part before its stage: the size, announced at MAIL. */
+static unsigned announced_at(unsigned id)
+{
+	return fact_table[id].type == FACT_NUMBER && fact_table[id].stage > STAGE_MAIL ? 1U << STAGE_MAIL : 0;
+}
+
 /* The stages at which something becomes known that may settle this refusal or a rule before it. */
 static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 {
-	unsigned stages = 1U << c->pub.decides | 1U << c->soonest;
+	unsigned stages = 1U << c->pub.decides | 1U << c->soonest, known = 0;
 
 	for (size_t i = 0; i <= c->pub.index; i++) {
 		const struct compiled_rule *b = r->v[i];
@@ -256,12 +269,12 @@ static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 		if (b != c && !rule_holds_back(b, c) && (b->skips == 0 || b->pub.shadow))
 			continue;
 		for (unsigned id = 0; id < FACT_COUNT; id++) {
-			enum stage s = fact_table[id].stage;
-
-			if ((b->pub.facts & FACT_BIT(id)) && s > c->soonest && s < c->pub.decides)
-				stages |= 1U << s;
+			if (b->pub.facts & FACT_BIT(id))
+				known |= 1U << fact_table[id].stage | announced_at(id);
 		}
 	}
+	for (unsigned s = c->soonest; s < c->pub.decides; s++)
+		stages |= known & 1U << s;
 	return stages & ~(1U << STAGE_END);
 }
 

@@ -28,8 +28,8 @@ static void note_pending(struct walk *w, const struct compiled_rule *c, uint64_t
 		w->out->pending = 1;
 }
 
-/* Equal for all recipients for whom the rule holds. */
-enum { RESIDUE_HOLDS = 3 };
+/* Equal for all recipients for whom the rule holds, or for whom a check failed. */
+enum { RESIDUE_HOLDS = 3, RESIDUE_FAILED = 4 };
 
 /* ---- One rule ---- */
 
@@ -155,6 +155,8 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 
 	if (!matters || w->e.on_error == ON_ERROR_IGNORE)
 		return true;
+	if (c->open_fate)
+		note_pending(w, c, RESIDUE_FAILED);
 	if (doubtful)
 		return true;
 	decide(w, c, VERDICT_DEFER, true);
