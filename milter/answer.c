@@ -111,7 +111,7 @@ void milter_settle(struct milter_session *s)
 static void end_transaction(struct milter_session *s)
 {
 	engine_abort(s->engine);
-	s->open = false;
+	s->phase = MILTER_CONNECTED;
 	milter_settle(s);
 }
 
@@ -122,7 +122,7 @@ static sfsistat give(SMFICTX *ctx, struct milter_session *s, enum stage at)
 
 	if (at == STAGE_RCPT && owed->since == STAGE_RCPT)
 		owed->kind = ANSWER_CONTINUE;
-	else if (at != STAGE_RCPT && s->open)
+	else if (at != STAGE_RCPT && s->phase == MILTER_IN_MAIL)
 		end_transaction(s);
 	return status;
 }
@@ -187,6 +187,6 @@ sfsistat milter_conclude(SMFICTX *ctx, struct milter_session *s, const char *que
 		return give(ctx, s, STAGE_END);
 	status = carry_out(ctx, s, engine_end(s->engine, queue_id), &done);
 	engine_finish(s->engine, done);
-	s->open = false;
+	s->phase = MILTER_CONNECTED;
 	return status;
 }

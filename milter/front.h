@@ -47,6 +47,10 @@ struct milter_refusal {
 
 enum { MILTER_SESSION_MAGIC = 0x6d67736e };
 
+/* How far a session is.  libmilter lets some events through out of their turn (MAIL without CONNECT; RCPT behind an
+ * unknown command): the engine must not see them. */
+enum milter_phase { MILTER_NEGOTIATED, MILTER_CONNECTED, MILTER_IN_MAIL };
+
 /* One connection of the MTA, in libmilter's private pointer.  Used by one thread at a time. */
 struct milter_session {
 	unsigned magic;
@@ -61,8 +65,7 @@ struct milter_session {
 	bool headers, body;    /* the engine wants them (an old MTA may send them unwanted) */
 	bool refused_rcpts;
 
-	/* the transaction */
-	bool open;       /* from MAIL to its end */
+	enum milter_phase phase;
 	enum stage told; /* the last stage that the engine was told of */
 	struct milter_refusal refusal;
 };

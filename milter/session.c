@@ -26,8 +26,9 @@ const char *milter_macro(SMFICTX *ctx, const char *name)
 
 /* ---- Around each callback ---- */
 
-/* The session of a connection, with the front held open until leave(); NULL: answer 451 and touch nothing. */
-static struct milter_session *enter(SMFICTX *ctx)
+/* The session of a connection, with the front held open until leave(); NULL, also when it is not that far: answer 451
+ * and touch nothing. */
+static struct milter_session *enter(SMFICTX *ctx, enum milter_phase phase)
 {
 	struct milter_front *f = milter_the_front();
 	struct milter_session *s;
@@ -35,7 +36,7 @@ static struct milter_session *enter(SMFICTX *ctx)
 	if (!milter_enter(f))
 		return NULL;
 	s = smfi_getpriv(ctx);
-	if (s && s->magic == MILTER_SESSION_MAGIC)
+	if (s && s->magic == MILTER_SESSION_MAGIC && s->phase >= phase)
 		return s;
 	milter_leave(f);
 	return NULL;
@@ -45,17 +46,6 @@ static sfsistat leave(struct milter_session *s, sfsistat status)
 {
 	milter_leave(s->front);
 	return status;
-}
-
-/* The same for events within a transaction: NULL as well when there is none. */
-static struct milter_session *enter_transaction(SMFICTX *ctx)
-{
-	struct milter_session *s = enter(ctx);
-
-	if (!s || s->open)
-		return s;
-	milter_leave(s->front);
-	return NULL;
 }
 
 /* Tells the engine of the stages before `at` that were negotiated away; their answers are owed. */
@@ -108,13 +98,14 @@ static const char *real_name(const char *name)
 
 sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 {
-	struct milter_session *s = enter(ctx);
+	struct milter_session *s = enter(ctx, MILTER_NEGOTIATED);
 	struct engine_connect c;
 	struct answer a;
 	in_port_t port;
 
 	if (!s)
 		return SMFIS_TEMPFAIL;
+	s->phase = MILTER_CONNECTED;
 	c.ip = client_address(addr, &port);
 	c.resolve = milter_macro(ctx, "{client_resolve}");
 	/* sendmail's host name may be one that the client gave itself. */
@@ -128,7 +119,7 @@ sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 
 sfsistat milter_on_helo(SMFICTX *ctx, char *name)
 {
-	struct milter_session *s = enter(ctx);
+	struct milter_session *s = enter(ctx, MILTER_CONNECTED);
 	struct answer a;
 
 	if (!s)
@@ -164,7 +155,7 @@ static int64_t announced_size(char **params)
 
 sfsistat milter_on_mail(SMFICTX *ctx, char **argv)
 {
-	struct milter_session *s = enter(ctx);
+	struct milter_session *s = enter(ctx, MILTER_CONNECTED);
 	struct engine_mail m;
 	struct answer a;
 
@@ -172,7 +163,7 @@ sfsistat milter_on_mail(SMFICTX *ctx, char **argv)
 		return SMFIS_TEMPFAIL;
 	engine_abort(s->engine);
 	milter_settle(s);
-	s->open = true;
+	s->phase = MILTER_IN_MAIL;
 	s->told = STAGE_MAIL;
 	m.arg = argv[0];
 	m.auth_user = milter_macro(ctx, "{auth_authen}");
@@ -195,7 +186,7 @@ static void refused_rcpt(SMFICTX *ctx, struct milter_session *s, const char *arg
 
 sfsistat milter_on_rcpt(SMFICTX *ctx, char **argv)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 	struct answer a = { .kind = ANSWER_CONTINUE };
 	const char *mailer;
 
@@ -212,7 +203,7 @@ sfsistat milter_on_rcpt(SMFICTX *ctx, char **argv)
 
 sfsistat milter_on_data(SMFICTX *ctx)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 	struct answer a;
 
 	if (!s)
@@ -237,7 +228,7 @@ static void tell_header(struct milter_session *s, const char *name, const char *
 
 sfsistat milter_on_header(SMFICTX *ctx, char *name, char *value)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 	struct answer a;
 
 	if (!s)
@@ -252,7 +243,7 @@ sfsistat milter_on_header(SMFICTX *ctx, char *name, char *value)
 
 sfsistat milter_on_headers_end(SMFICTX *ctx)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 	struct answer a;
 
 	if (!s)
@@ -265,7 +256,7 @@ sfsistat milter_on_headers_end(SMFICTX *ctx)
 
 sfsistat milter_on_body(SMFICTX *ctx, unsigned char *p, size_t n)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 	struct answer a = { .kind = ANSWER_CONTINUE };
 
 	if (!s)
@@ -279,7 +270,7 @@ sfsistat milter_on_body(SMFICTX *ctx, unsigned char *p, size_t n)
 
 sfsistat milter_on_end(SMFICTX *ctx)
 {
-	struct milter_session *s = enter_transaction(ctx);
+	struct milter_session *s = enter(ctx, MILTER_IN_MAIL);
 
 	if (!s)
 		return SMFIS_TEMPFAIL;
@@ -291,12 +282,12 @@ sfsistat milter_on_end(SMFICTX *ctx)
 
 sfsistat milter_on_abort(SMFICTX *ctx)
 {
-	struct milter_session *s = enter(ctx);
+	struct milter_session *s = enter(ctx, MILTER_CONNECTED);
 
 	if (!s)
 		return SMFIS_CONTINUE;
 	engine_abort(s->engine);
-	s->open = false;
+	s->phase = MILTER_CONNECTED;
 	return leave(s, SMFIS_CONTINUE);
 }
 

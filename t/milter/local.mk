@@ -5,3 +5,7 @@ libmta_a_SOURCES = t/lib/mta.c t/lib/mta.h
 check_PROGRAMS += t/milter/mtatalk
 t_milter_mtatalk_SOURCES = t/milter/mtatalk.c
 t_milter_mtatalk_LDADD = libmta.a
+
+milter_tests = t/milter/matrix.py t/milter/session.py
+TESTS += $(milter_tests)
+EXTRA_DIST += $(milter_tests) t/milter/talk.py

@@ -16,7 +16,8 @@
  *	sleep MILLISECONDS
  *
  * A line of output is the event and what came: "RCPT continue", "MAIL reply 451 4.7.1 text", "DATA none" (no reply was
- * promised), "DATA skipped" (negotiated away), "END addheader X-A: b".  Exit status: 0; 1 when the filter does not keep
+ * promised), "DATA skipped" (negotiated away), "DATA over" (not sent: the filter has decided the message), "END addheader
+ * X-A: b".  Exit status: 0; 1 when the filter does not keep
  * to the protocol or goes away; 2 for mistakes in the script.
  */
 #include <arpa/inet.h>
@@ -38,6 +39,7 @@ struct talk {
 	const char *spec;
 	struct mta mta;
 	bool connected;
+	bool in_mail, over;      /* a message has begun; it was decided before its end */
 	uint32_t actions, steps; /* offered */
 	struct macro {
 		char *name, *value;
@@ -198,12 +200,41 @@ static void print_final(const struct mta_packet *p)
 	}
 }
 
+static bool is(const char *event, const char *name)
+{
+	return strcmp(event, name) == 0;
+}
+
+/* After its decision an MTA says no more of a message: libmilter would not answer. */
+static void follow(struct talk *t, const char *event, enum mta_kind kind)
+{
+	if (is(event, "END"))
+		t->in_mail = false;
+	else if (t->in_mail && kind != MTA_CONTINUE && kind != MTA_SKIP && !is(event, "RCPT"))
+		t->over = true;
+}
+
+/* Whether this event is left out: the message it belongs to has been decided. */
+static bool passed_over(struct talk *t, const char *event)
+{
+	if (is(event, "MAIL") || is(event, "ABORT") || is(event, "QUIT") || is(event, "CONNECT")) {
+		t->in_mail = is(event, "MAIL");
+		t->over = false;
+	}
+	return t->over;
+}
+
 /* Sends what an event queued, and prints what comes. */
 static void answer(struct talk *t, const char *event, int replied)
 {
 	bool queued = t->mta.out.n > 0;
 	struct mta_packet p;
 
+	if (passed_over(t, event)) {
+		t->mta.out.n = 0;
+		printf("%s over\n", event);
+		return;
+	}
 	if (!replied) {
 		if (mta_flush(&t->mta) != 1)
 			fail(t, 1, "the filter is gone");
@@ -214,13 +245,14 @@ static void answer(struct talk *t, const char *event, int replied)
 		if (mta_wait(&t->mta, &p) != 0)
 			fail(t, 1, "the filter is gone");
 		printf("%s ", event);
-		if (mta_is_final(p.kind))
+		if (mta_is_final(p.kind)) {
 			print_final(&p);
-		else
+			follow(t, event, p.kind);
+		} else {
 			print_edit(t, &p);
+		}
 		putchar('\n');
 	} while (!mta_is_final(p.kind));
-	fflush(stdout);
 }
 
 /* ---- The script ---- */
@@ -402,6 +434,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	t.spec = argv[1];
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* A filter that hangs fails the test instead of hanging it. */
 	alarm(PATIENCE);
 	while (fgets(line, sizeof line, stdin)) {

@@ -21,6 +21,7 @@ static void begin(unsigned long actions, unsigned long steps)
 	fake_engine.needs.edit_headers = fake_engine.needs.edit_rcpts = fake_engine.needs.quarantine = true;
 	ctx = (struct smfi_str){ 0 };
 	milter_on_negotiate(&ctx, actions, steps, 0, 0, &x, &x, &x, &x);
+	milter_on_connect(&ctx, (char *)"x", NULL);
 }
 
 /* A message of this verdict; answers what is returned to libmilter. */

@@ -35,6 +35,12 @@ static void begin_answered(void)
 	begin(ALL_STEPS);
 }
 
+static void connected(void)
+{
+	milter_on_connect(&ctx, (char *)"x", NULL);
+	fake_log_take();
+}
+
 static void over(void)
 {
 	milter_on_close(&ctx);
@@ -135,6 +141,7 @@ static void test_mail(void)
 	};
 
 	begin_answered();
+	connected();
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		char want[200];
 
@@ -156,6 +163,7 @@ static void test_mail(void)
 static void test_refused_rcpt(void)
 {
 	begin_answered();
+	connected();
 	mail("<a@b>", NULL);
 	fake_macro(&ctx, "{rcpt_mailer}", "error");
 	fake_log_take();
@@ -166,6 +174,7 @@ static void test_refused_rcpt(void)
 	fake_engine_reset();
 	fake_engine.needs.refused_rcpts = fake_engine.needs.reply[STAGE_RCPT] = true;
 	begin(ALL_STEPS);
+	connected();
 	mail("<a@b>", NULL);
 	fake_log_take();
 	fake_macro(&ctx, "{rcpt_mailer}", "error");
@@ -182,6 +191,7 @@ static void test_refused_rcpt(void)
 static void test_message(void)
 {
 	begin_answered();
+	connected();
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
 	fake_macro(&ctx, "i", "4ABC");
@@ -203,6 +213,7 @@ static void test_catch_up(void)
 	fake_engine_reset();
 	fake_engine.needs.header = true;
 	begin(ALL_STEPS);
+	connected();
 	fake_macro(&ctx, "i", "4ABC");
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
@@ -226,6 +237,7 @@ static void test_old_mta(void)
 {
 	fake_engine_reset();
 	begin(0);
+	connected();
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
 	fake_log_take();
@@ -236,6 +248,7 @@ static void test_old_mta(void)
 	fake_engine_reset();
 	fake_engine.needs.header = true;
 	begin(0);
+	connected();
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
 	milter_on_data(&ctx);
@@ -259,6 +272,7 @@ static void refuse(enum stage at, int code)
 static void test_refusal_at_rcpt(void)
 {
 	begin_answered();
+	connected();
 	mail("<a@b>", NULL);
 	refuse(STAGE_RCPT, 550);
 	fake_log_take();
@@ -279,6 +293,7 @@ static void test_refusal_ends(void)
 		sfsistat got;
 
 		begin_answered();
+		connected();
 		refuse(stages[i], 451);
 		got = mail("<a@b>", NULL);
 		if (stages[i] > STAGE_MAIL)
@@ -318,6 +333,7 @@ static void test_owed(void)
 	fake_engine_reset();
 	fake_engine.needs.reply[STAGE_RCPT] = true;
 	begin(ALL_STEPS);
+	connected();
 	refuse(STAGE_MAIL, 451);
 	is_int(mail("<a@b>", NULL), SMFIS_NOREPLY, "MAIL is not answered");
 	is_int(rcpt("<c@d>"), SMFIS_TEMPFAIL, "the recipient is");
@@ -329,6 +345,7 @@ static void test_owed(void)
 	fake_engine_reset();
 	fake_engine.needs.header = true;
 	begin(ALL_STEPS);
+	connected();
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
 	fake_engine.header_answer.kind = ANSWER_REJECT;
@@ -346,6 +363,11 @@ static void test_owed(void)
 static void test_strays(void)
 {
 	begin_answered();
+	is_int(milter_on_helo(&ctx, (char *)"x"), SMFIS_TEMPFAIL, "HELO without CONNECT");
+	is_int(mail("<a@b>", NULL), SMFIS_TEMPFAIL, "MAIL without CONNECT");
+	is_int(milter_on_abort(&ctx), SMFIS_CONTINUE, "abort");
+	is_str(fake_log_take(), "", "the engine hears nothing of them");
+	connected();
 	is_int(rcpt("<c@d>"), SMFIS_TEMPFAIL, "RCPT without MAIL");
 	is_int(milter_on_data(&ctx), SMFIS_TEMPFAIL, "DATA");
 	is_int(milter_on_header(&ctx, (char *)"A", (char *)"b"), SMFIS_TEMPFAIL, "a field");
@@ -367,6 +389,7 @@ static void test_strays(void)
 static void test_abort(void)
 {
 	begin_answered();
+	connected();
 	mail("<a@b>", NULL);
 	rcpt("<c@d>");
 	fake_log_take();
@@ -380,6 +403,7 @@ static void test_abort(void)
 static void test_shut(struct milter_front *f)
 {
 	begin_answered();
+	connected();
 	mail("<a@b>", NULL);
 	fake_log_take();
 	is_int(milter_close(&f), 0, "closed with a session open");
