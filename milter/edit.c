@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/log.h"
 
@@ -47,6 +48,25 @@ static int add_rcpt(SMFICTX *ctx, const struct milter_session *s, const struct e
 	return smfi_addrcpt(ctx, (char *)e->value);
 }
 
+/* The argument of RCPT as it came is what the MTA knows; but Postfix drops a source route (RFC 5321, appendix C) and then
+ * knows the rest alone.  The one that it does not know deletes nothing. */
+static int del_rcpt(SMFICTX *ctx, const char *arg)
+{
+	const char *colon = arg[0] == '<' && arg[1] == '@' ? strchr(arg, ':') : NULL;
+	char *plain;
+	int done;
+
+	if (smfi_delrcpt(ctx, (char *)arg) != MI_SUCCESS)
+		return MI_FAILURE;
+	if (!colon)
+		return MI_SUCCESS;
+	if (asprintf(&plain, "<%s", colon + 1) < 0)
+		return MI_FAILURE;
+	done = smfi_delrcpt(ctx, plain);
+	free(plain);
+	return done;
+}
+
 static int edit(SMFICTX *ctx, const struct milter_session *s, const struct edit *e)
 {
 	switch (e->kind) {
@@ -57,7 +77,7 @@ static int edit(SMFICTX *ctx, const struct milter_session *s, const struct edit 
 	case EDIT_ADD_RCPT:
 		return add_rcpt(ctx, s, e);
 	case EDIT_DEL_RCPT:
-		return smfi_delrcpt(ctx, (char *)e->value);
+		return del_rcpt(ctx, e->value);
 	}
 	return MI_FAILURE;
 }
