@@ -177,6 +177,36 @@ static void refuse_all(struct merge *m)
 	s->verdict.reply = s->final.reply;
 }
 
+static bool deleted(const struct merge *m, const struct rcpt *r)
+{
+	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
+		if (e->kind == EDIT_DEL_RCPT && e->value == r->arg)
+			return true;
+	return false;
+}
+
+static bool gets_it_anyway(const struct merge *m, const char *address)
+{
+	for (const struct rcpt_note *n = m->s->notes; n != NULL; n = n->next)
+		if (n->rcpt->accepted && ascii_equal(n->rcpt->address, address) && !deleted(m, n->rcpt))
+			return true;
+	return false;
+}
+
+/* Who is a recipient already, and stays one, is not added: the MTA would deliver twice. */
+static void drop_doubles(struct merge *m)
+{
+	struct edit **at = &m->rcpt_edits;
+
+	while (*at != NULL) {
+		if ((*at)->kind == EDIT_ADD_RCPT && gets_it_anyway(m, (*at)->value))
+			*at = (*at)->next;
+		else
+			at = &(*at)->next;
+	}
+	m->rcpt_tail = at;
+}
+
 /* What fits some only is softened; then everything else is carried out. */
 static void deliver(struct merge *m, bool hold)
 {
@@ -196,6 +226,7 @@ static void deliver(struct merge *m, bool hold)
 		else if (restricted(&n->decision) && !hold)
 			headers_mark(m->headers, reason(s, n->rcpt, &n->decision));
 	}
+	drop_doubles(m);
 	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
 		left += n->rcpt->accepted;
 	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next) {
