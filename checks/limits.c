@@ -53,7 +53,7 @@ static void limits_rules(const void *state, struct sbuf *out)
 			(long long)set->connections_per_client);
 	if (set->message_size > 0) /* a string: numbers over 2^31 wrap in libconfig */
 		checks_rules_add(&r, set->shadow, "limits: message size", "mail",
-				 "when = ( { fact = \"size\"; over = \"%lld\"; } );\n"
+				 "past_accept = true; when = ( { fact = \"size\"; over = \"%lld\"; } );\n"
 				 "    then = { reject = \"552 5.3.4 message is larger than %lld bytes\"; };",
 				 (long long)set->message_size, (long long)set->message_size);
 	if (set->recipients > 0)

@@ -169,7 +169,8 @@ bool rule_holds_back(const struct compiled_rule *before, const struct compiled_r
 {
 	if (may_skip(before, c))
 		return true;
-	return !before->pub.shadow && before->final != NULL && c->final != NULL && before->final->kind == ACTION_ACCEPT;
+	return !before->pub.shadow && before->final != NULL && c->final != NULL && !c->past_accept &&
+	       before->final->kind == ACTION_ACCEPT;
 }
 
 /* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */

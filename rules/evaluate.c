@@ -93,7 +93,7 @@ static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_k
 	bool at_end = kind == VERDICT_DISCARD || kind == VERDICT_QUARANTINE;
 	struct rules_outcome *out = w->out;
 
-	if (w->undecided)
+	if (w->undecided && !c->past_accept)
 		return;
 	if (w->e.stage < (at_end ? STAGE_END : c->pub.refuse_at)) {
 		out->provisional = &c->pub;
@@ -106,11 +106,17 @@ static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_k
 	out->why = unavailable ? w->e.why : NULL;
 }
 
+/* Whether the rule's final action still counts. */
+static bool may_end(const struct walk *w, const struct compiled_rule *c)
+{
+	return c->final != NULL && (!w->accepted || c->past_accept);
+}
+
 /* Nothing after a rule that decides is reached; each of these answers true to go on. */
 
 static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 {
-	bool final = c->final != NULL && !w->accepted;
+	bool final = may_end(w, c);
 
 	if (c->pub.shadow) {
 		add_hit(w, c);
@@ -170,7 +176,7 @@ static bool wanted(const struct walk *w, const struct compiled_rule *c)
 {
 	if (w->out->skipped & c->section)
 		return false;
-	if (c->final != NULL && w->accepted)
+	if (c->final != NULL && !may_end(w, c))
 		return c->accumulates || c->skips != 0;
 	/* What only adds is carried out at END: until then nobody waits for a check on its behalf. */
 	return w->e.stage == STAGE_END || c->final != NULL || c->skips != 0 || !c->checks;

@@ -14,6 +14,7 @@ struct compiled_rule {
 	const struct rule_action *final;
 	section_mask skips;
 	bool accumulates; /* has an action besides its final one and skip */
+	bool past_accept; /* refuses although a rule before it accepts: built-in ones may */
 	unsigned n_tests;
 
 	/* Compiled */

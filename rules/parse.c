@@ -22,6 +22,8 @@ static const struct name_value refuse_names[] = { { "connect", STAGE_CONNECT },
 						  { NULL, 0 } };
 
 static const char *const rule_keys[] = { "name", "match", "when", "then", "shadow", "refuse_at", NULL };
+/* In built-in rules alone: `accept` ends refusing, but not every limit. */
+static const char past_accept_key[] = "past_accept";
 
 const char *rule_find_control(const char *p, size_t n)
 {
@@ -49,14 +51,14 @@ static const char *nearest(const char *const *candidates, const char *word)
 	return n.best;
 }
 
-static void check_keys(struct rules *r, const struct conf_node *node, struct error_list *errors)
+static void check_keys(struct rules *r, const struct conf_node *node, bool built_in, struct error_list *errors)
 {
 	for (const struct conf_node *k = node->child; k != NULL; k = k->next) {
 		const char *const *known = rule_keys;
 
 		while (*known != NULL && strcmp(*known, k->name) != 0)
 			known++;
-		if (*known != NULL)
+		if (*known != NULL || (built_in && strcmp(k->name, past_accept_key) == 0))
 			continue;
 		if (rule_op_by_name(k->name) != NULL || strcmp(k->name, "fact") == 0 || strcmp(k->name, "header") == 0)
 			error_add(errors, k->file, k->line,
@@ -196,10 +198,12 @@ static int parse_flags(struct rules *r, struct compiled_rule *c, const struct co
 	if (parse_word(r, node, "refuse_at", refuse_names, &refuse_at, errors) != 0)
 		rc = -1;
 	c->pub.refuse_at = (enum stage)refuse_at;
+	c->past_accept = conf_child(node, past_accept_key) != NULL;
 	return rc;
 }
 
-static struct compiled_rule *parse_rule(struct rules *r, const struct conf_node *node, struct error_list *errors)
+static struct compiled_rule *parse_rule(struct rules *r, const struct conf_node *node, bool built_in,
+					struct error_list *errors)
 {
 	struct compiled_rule *c = arena_alloc(r->arena, sizeof *c);
 	const struct conf_node *then;
@@ -216,7 +220,7 @@ static struct compiled_rule *parse_rule(struct rules *r, const struct conf_node 
 		return NULL;
 	c->pub.file = arena_strdup(r->arena, node->file);
 	c->pub.line = node->line;
-	check_keys(r, node, errors);
+	check_keys(r, node, built_in, errors);
 	parse_name(r, c, node, errors);
 	parse_flags(r, c, node, errors);
 	parse_when(r, c, node, errors);
@@ -255,7 +259,7 @@ int rules_add(struct rules *r, const char *section, const struct conf_node *list
 		return -1;
 	}
 	for (const struct conf_node *n = list->child; n != NULL; n = n->next) {
-		struct compiled_rule *c = parse_rule(r, n, errors);
+		struct compiled_rule *c = parse_rule(r, n, section != NULL, errors);
 
 		if (c == NULL) {
 			rc = -1;
