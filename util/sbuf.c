@@ -49,6 +49,7 @@ static void grow(struct sbuf *b, size_t want)
 	if (room <= b->room || (p = realloc(b->room > 0 ? b->p : NULL, room)) == NULL)
 		return;
 	b->p = p;
+	b->p[b->len] = '\0';
 	b->room = room;
 }
 

@@ -117,8 +117,19 @@ static void test_escapes(void)
 	ok(clean && !b.cut, "no byte that is not text gets through sbuf_add_safe");
 }
 
+static void test_nothing_added(void)
+{
+	struct sbuf b;
+
+	sbuf_heap(&b, 100);
+	sbuf_addn(&b, "x", 0);
+	is_str(b.p, "", "nothing added to an empty text is an empty text");
+	sbuf_done(&b);
+}
+
 int main(void)
 {
+	test_nothing_added();
 	test_fixed();
 	test_heap();
 	test_escapes();
