@@ -96,6 +96,19 @@ int rule_parse_template(struct rules *r, struct compiled_rule *c, const struct c
 
 /* ---- Per message ---- */
 
+/* Without the last character, when that is not whole (UTF-8). */
+static size_t whole_characters(const char *p, size_t n)
+{
+	size_t lead = n, follow;
+
+	while (lead > 0 && n - lead < 4 && ((unsigned char)p[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (lead == 0 || (unsigned char)p[lead - 1] < 0xc0)
+		return n;
+	follow = (unsigned char)p[lead - 1] >= 0xf0 ? 3 : (unsigned char)p[lead - 1] >= 0xe0 ? 2 : 1;
+	return n - lead < follow ? lead - 1 : n;
+}
+
 /* Text from the wire on one line. */
 static void add_line(struct sbuf *out, const char *p, size_t n)
 {
@@ -117,7 +130,7 @@ static void add_fact(const struct rules_source *src, struct fact_ref ref, struct
 		return;
 	sbuf_fixed(&b, buf, sizeof buf);
 	fact_format(v, ref.id, &b);
-	add_line(out, b.p, b.len);
+	add_line(out, b.p, b.cut ? whole_characters(b.p, b.len) : b.len);
 }
 
 static void add_named(const struct rules *r, const struct rules_source *src, const char *name,
@@ -139,22 +152,6 @@ static void add_named(const struct rules *r, const struct rules_source *src, con
 	text = extra != NULL ? extra(extra_ctx, name) : NULL;
 	if (text != NULL)
 		add_line(out, text, strlen(text));
-}
-
-/* Cuts a character of UTF-8 off that is not whole. */
-static size_t whole_characters(const char *p, size_t n)
-{
-	size_t i = n;
-
-	while (i > 0 && n - i < 3 && ((unsigned char)p[i - 1] & 0xc0) == 0x80)
-		i--;
-	if (i == 0 || ((unsigned char)p[i - 1] & 0x80) == 0)
-		return n;
-	/* p[i - 1] leads; how many should follow? */
-	unsigned char lead = (unsigned char)p[i - 1];
-	size_t follow = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
-
-	return n - i < follow ? i - 1 : n;
 }
 
 const char *rules_expand(const struct rules *r, const char *value, const struct rules_source *src,

@@ -48,9 +48,26 @@ EXTRA_DIST += \
 	t/rules/unavailable.rt
 
 # Unit tests, each of one part.
-RULES_TESTS += t/unit/rules_theorem
+RULES_UNIT_TESTS = \
+	t/unit/rules_compile \
+	t/unit/rules_expand \
+	t/unit/rules_files \
+	t/unit/rules_print \
+	t/unit/rules_theorem \
+	t/unit/rules_threads
+RULES_FIXTURE = t/unit/rules_fixture.c t/unit/rules_fixture.h
+t_unit_rules_compile_SOURCES = t/unit/rules_compile.c $(RULES_FIXTURE)
+t_unit_rules_compile_LDADD = $(RULES_TEST_LIBS)
+t_unit_rules_expand_SOURCES = t/unit/rules_expand.c $(RULES_FIXTURE)
+t_unit_rules_expand_LDADD = $(RULES_TEST_LIBS)
+t_unit_rules_files_SOURCES = t/unit/rules_files.c $(RULES_FIXTURE)
+t_unit_rules_files_LDADD = $(RULES_TEST_LIBS)
+t_unit_rules_print_SOURCES = t/unit/rules_print.c $(RULES_FIXTURE)
+t_unit_rules_print_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_theorem_SOURCES = t/unit/rules_theorem.c
 t_unit_rules_theorem_LDADD = $(RULES_TEST_LIBS)
+t_unit_rules_threads_SOURCES = t/unit/rules_threads.c $(RULES_FIXTURE)
+t_unit_rules_threads_LDADD = $(RULES_TEST_LIBS)
 
-check_PROGRAMS += $(RULES_TESTS)
-TESTS += $(RULES_TESTS)
+check_PROGRAMS += $(RULES_TESTS) $(RULES_UNIT_TESTS)
+TESTS += $(RULES_TESTS) $(RULES_UNIT_TESTS)
