@@ -19,3 +19,55 @@ libnet_a_SOURCES = \
 	net/server_conn.c net/server_conn.h net/server_pool.c \
 	net/sha1.c net/sha1.h \
 	net/wait.c net/op.h
+
+net_tests = \
+	t/unit/net_dns \
+	t/unit/net_dns_name \
+	t/unit/net_dns_packet \
+	t/unit/net_listener \
+	t/unit/net_redis \
+	t/unit/net_redis_away \
+	t/unit/net_resp \
+	t/unit/net_server \
+	t/unit/net_wait
+check_PROGRAMS += $(net_tests)
+TESTS += $(net_tests)
+NET_LIBS = $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS)
+net_test_ldadd = libtap.a libnet.a libutil.a $(NET_LIBS) $(UNISTRING_LIBS)
+net_fixture = t/unit/net_fixture.c t/unit/net_fixture.h
+
+t_unit_net_dns_SOURCES = t/unit/net_dns.c $(net_fixture)
+t_unit_net_dns_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_dns_LDADD = $(net_test_ldadd)
+
+t_unit_net_dns_name_SOURCES = t/unit/net_dns_name.c
+t_unit_net_dns_name_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_dns_name_LDADD = $(net_test_ldadd)
+
+t_unit_net_dns_packet_SOURCES = t/unit/net_dns_packet.c
+t_unit_net_dns_packet_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_dns_packet_LDADD = $(net_test_ldadd)
+
+t_unit_net_listener_SOURCES = t/unit/net_listener.c $(net_fixture)
+t_unit_net_listener_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_listener_LDADD = $(net_test_ldadd)
+
+t_unit_net_redis_SOURCES = t/unit/net_redis.c $(net_fixture)
+t_unit_net_redis_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_redis_LDADD = $(net_test_ldadd)
+
+t_unit_net_redis_away_SOURCES = t/unit/net_redis_away.c $(net_fixture)
+t_unit_net_redis_away_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_redis_away_LDADD = $(net_test_ldadd)
+
+t_unit_net_resp_SOURCES = t/unit/net_resp.c
+t_unit_net_resp_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_resp_LDADD = $(net_test_ldadd)
+
+t_unit_net_server_SOURCES = t/unit/net_server.c $(net_fixture)
+t_unit_net_server_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_server_LDADD = $(net_test_ldadd)
+
+t_unit_net_wait_SOURCES = t/unit/net_wait.c $(net_fixture)
+t_unit_net_wait_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_wait_LDADD = $(net_test_ldadd)

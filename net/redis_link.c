@@ -9,7 +9,8 @@ struct redis_link {
 	redisAsyncContext *ac;
 	struct event *readable, *writable;
 	bool connected;
-	bool output; /* hiredis has something to write */
+	bool output;  /* hiredis has something to write */
+	bool pushing; /* it is being written; cleared by what hiredis asks for then, since l may be gone afterwards */
 };
 
 static void handle_read(evutil_socket_t fd, short what, void *arg)
@@ -52,15 +53,16 @@ static void add_write(void *arg)
 	struct redis_link *l = arg;
 
 	l->output = true;
-	if (!l->connected)
+	if (!l->connected || l->pushing)
 		event_add(l->writable, NULL);
+	l->pushing = false;
 }
 
 static void del_write(void *arg)
 {
 	struct redis_link *l = arg;
 
-	l->output = false;
+	l->output = l->pushing = false;
 	if (event_pending(l->writable, EV_WRITE, NULL))
 		event_del(l->writable);
 }
@@ -116,5 +118,6 @@ void redis_link_push(struct redis_link *l)
 	if (!l->connected || !l->output || event_pending(l->writable, EV_WRITE, NULL))
 		return;
 	/* The descriptor is writable nearly always; only what does not fit waits for the event. */
+	l->pushing = true;
 	redisAsyncHandleWrite(ac);
 }

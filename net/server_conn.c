@@ -164,9 +164,15 @@ static void write_output(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	if (has_output(c))
+	if (has_output(c)) {
 		watch(c, EV_WRITE);
-	else if (c->finish)
+		return;
+	}
+	if (c->writing) {
+		event_del(&c->event);
+		c->writing = false;
+	}
+	if (c->finish)
 		conn_close(c);
 	else
 		next_request(c);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include "t/lib/tap.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/log.h"
 
 enum { POLL_US = 2000, MAX_CHILDREN = 64 };
 
@@ -69,6 +71,17 @@ static void in_dir(char out[FIXTURE_PATH_SIZE], const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(out + n, FIXTURE_PATH_SIZE - (size_t)n, fmt, ap);
 	va_end(ap);
+}
+
+bool fixture_has_ipv6(void)
+{
+	const struct sockaddr_in6 sa = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = fd >= 0 && bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
 }
 
 /* ---- Processes ---- */
@@ -374,8 +387,10 @@ unsigned fixture_dns_count(const struct fixture_dns *d, const char *name_and_typ
 struct net *fixture_net_with(const struct net_redis_options *redis, const struct net_dns_options *dns)
 {
 	struct error_list errors = ERROR_LIST_INIT;
-	struct net *n = net_start(redis, dns, &errors);
+	struct net *n;
 
+	log_open("test", LOG_SINK_NONE, LOG_LVL_ERROR);
+	n = net_start(redis, dns, &errors);
 	if (n == NULL)
 		bail_out("net_start: %s", errors.first != NULL ? errors.first->text : "no reason");
 	return n;

@@ -16,6 +16,9 @@ enum { FIXTURE_PATH_SIZE = 100, FIXTURE_TIMEOUT_MS = 2000, FIXTURE_PATIENCE_MS =
 /* The test's own directory, removed at exit with all that is in it. */
 const char *fixture_dir(void);
 
+/* Whether this machine has ::1. */
+bool fixture_has_ipv6(void);
+
 /* ---- Redis ---- */
 
 struct fixture_redis {
@@ -71,7 +74,10 @@ unsigned fixture_dns_count(const struct fixture_dns *d, const char *name_and_typ
 
 /* ---- net ---- */
 
-/* net_start() or the end of the test; either server may be NULL (DNS: then a port where nobody listens). */
+/*
+ * net_start() or the end of the test; either server may be NULL (DNS: then a port where nobody listens).  The log goes
+ * nowhere from then on.
+ */
 struct net *fixture_net(const char *redis_server, const char *dns_server);
 struct net *fixture_net_with(const struct net_redis_options *redis, const struct net_dns_options *dns);
 

@@ -1,0 +1,454 @@
+/* The stream server: lines in, answers out; with clients that are slow, greedy, rude or very many. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/server.h"
+#include "net/server_conn.h"
+#include "t/lib/tap.h"
+#include "t/unit/net_fixture.h"
+
+enum { MAX_REQUEST = 1024, WORKERS = 4, ANSWER_SIZE = 8 << 20 };
+
+static char path[FIXTURE_PATH_SIZE], where[FIXTURE_PATH_SIZE + 8];
+
+/* A protocol of lines: "echo TEXT", "big", "close", "wait" (until the test says go), "fail" is no request. */
+struct protocol {
+	sem_t begun, go;
+	atomic_uint running, most_running, served;
+};
+
+static ptrdiff_t split(const char *p, size_t n)
+{
+	const char *nl = memchr(p, '\n', n);
+
+	if (n >= 4 && memcmp(p, "fail", 4) == 0)
+		return -1;
+	return nl != NULL ? nl - p + 1 : 0;
+}
+
+static bool serve(void *ctx, const char *request, size_t n, struct sbuf *out)
+{
+	struct protocol *p = ctx;
+	unsigned running = atomic_fetch_add(&p->running, 1) + 1, most = atomic_load(&p->most_running);
+
+	while (running > most && !atomic_compare_exchange_weak(&p->most_running, &most, running))
+		;
+	if (n >= 4 && memcmp(request, "wait", 4) == 0) {
+		sem_post(&p->begun);
+		sem_wait(&p->go);
+	}
+	if (n >= 3 && memcmp(request, "big", 3) == 0) {
+		for (int i = 0; i < ANSWER_SIZE / 64; i++)
+			sbuf_addf(out, "%063d\n", i);
+	} else if (n < 6 || memcmp(request, "silent", 6) != 0) {
+		sbuf_addn(out, request, n);
+	}
+	atomic_fetch_add(&p->served, 1);
+	atomic_fetch_sub(&p->running, 1);
+	return n < 5 || memcmp(request, "close", 5) != 0;
+}
+
+static struct protocol *new_protocol(void)
+{
+	struct protocol *p = calloc(1, sizeof(*p));
+
+	sem_init(&p->begun, 0, 0);
+	sem_init(&p->go, 0, 0);
+	return p;
+}
+
+static struct net_server *start(struct net *n, struct protocol *p)
+{
+	struct error_list errors = ERROR_LIST_INIT;
+	const struct net_server_options o = { .listen = where,
+					      .mode = 0600,
+					      .workers = WORKERS,
+					      .max_request = MAX_REQUEST,
+					      .split = split,
+					      .serve = serve,
+					      .ctx = p };
+	struct net_server *s = net_server_start(n, &o, &errors);
+
+	if (s == NULL)
+		bail_out("%s", errors.first->text);
+	return s;
+}
+
+/* ---- The client's side ---- */
+
+static void connect_client(int fd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	while (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
+		if (errno != EAGAIN)
+			bail_out("connect: %s", strerror(errno));
+		usleep(1000);
+	}
+}
+
+static int open_client(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	connect_client(fd);
+	return fd;
+}
+
+static void put(int fd, const char *text)
+{
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
+		bail_out("send: %s", strerror(errno));
+}
+
+/* Reads n bytes, or to the end when that comes first; answers how many. */
+static size_t get(int fd, char *p, size_t n)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t now;
+
+		if (poll(&pfd, 1, FIXTURE_PATIENCE_MS) <= 0)
+			bail_out("no answer within %d ms", FIXTURE_PATIENCE_MS);
+		now = read(fd, p + got, n - got);
+		if (now <= 0)
+			break;
+		got += (size_t)now;
+	}
+	return got;
+}
+
+/* The next line of the answer. */
+static const char *line(int fd)
+{
+	static char text[MAX_REQUEST * 2];
+	size_t n = 0;
+
+	while (n < sizeof(text) - 1 && get(fd, text + n, 1) == 1 && text[n] != '\n')
+		n++;
+	text[n] = '\0';
+	return text;
+}
+
+static bool is_closed(int fd)
+{
+	char c;
+
+	return get(fd, &c, 1) == 0;
+}
+
+/* ---- Tests ---- */
+
+static void test_requests(struct protocol *p)
+{
+	int fd = open_client();
+	char request[MAX_REQUEST + 64];
+
+	put(fd, "echo one\n");
+	is_str(line(fd), "echo one", "a request is answered");
+	put(fd, "echo two\necho three\necho four\n");
+	is_str(line(fd), "echo two", "several at once");
+	is_str(line(fd), "echo three", "are answered");
+	is_str(line(fd), "echo four", "in order");
+	for (const char *c = "echo slow\n"; *c != '\0'; c++) {
+		char one[2] = { *c, '\0' };
+
+		put(fd, one);
+		usleep(500);
+	}
+	is_str(line(fd), "echo slow", "one that comes byte by byte");
+	put(fd, "echo half");
+	usleep(1000);
+	put(fd, " and half\nsilent\necho after\n");
+	is_str(line(fd), "echo half and half", "one that comes in two parts");
+	is_str(line(fd), "echo after", "an empty answer is none");
+	memset(request, 'x', sizeof(request));
+	request[MAX_REQUEST - 1] = '\n';
+	request[MAX_REQUEST] = '\0';
+	put(fd, request);
+	is_int(strlen(line(fd)), MAX_REQUEST - 1, "the longest request");
+	put(fd, "echo last\nclose\necho never\n");
+	is_str(line(fd), "echo last", "the last but one");
+	is_str(line(fd), "close", "one that ends the connection is answered first");
+	ok(is_closed(fd), "what comes behind it is not");
+	close(fd);
+
+	fd = open_client();
+	put(fd, "echo end\n");
+	shutdown(fd, SHUT_WR);
+	is_str(line(fd), "echo end", "a client that sends no more still gets its answer");
+	ok(is_closed(fd), "and is closed then");
+	close(fd);
+	is_int(atomic_load(&p->running), 0, "nothing runs any more");
+}
+
+static void test_rude(struct protocol *p)
+{
+	int fd = open_client();
+	char request[MAX_REQUEST + 1];
+	unsigned before = atomic_load(&p->served);
+
+	memset(request, 'x', MAX_REQUEST);
+	request[MAX_REQUEST] = '\0';
+	put(fd, request);
+	put(fd, "x");
+	ok(is_closed(fd), "a request that is too long ends the connection");
+	close(fd);
+	fd = open_client();
+	put(fd, "fail");
+	ok(is_closed(fd), "so does one that can never be one");
+	close(fd);
+	fd = open_client();
+	put(fd, "echo unfinished");
+	close(fd);
+	close(open_client());
+	is_int(atomic_load(&p->served), before, "none of them is served");
+
+	for (int i = 0; i < 50; i++) {
+		fd = open_client();
+		put(fd, "echo gone\nbig\necho gone\n");
+		close(fd); /* without reading */
+	}
+	fd = open_client();
+	put(fd, "echo still there\n");
+	is_str(line(fd), "echo still there", "clients that vanish do no harm");
+	close(fd);
+}
+
+/* An answer that is much longer than a socket holds, to a client that reads late; others go on. */
+static void test_slow_reader(void)
+{
+	int slow = open_client(), other = open_client();
+	char *text = malloc(ANSWER_SIZE);
+	unsigned bad = 0;
+
+	put(slow, "big\necho behind\n");
+	for (int i = 0; i < 2 * WORKERS; i++) {
+		put(other, "echo other\n");
+		bad += strcmp(line(other), "echo other") != 0;
+	}
+	is_int(bad, 0, "a client that does not read holds up nobody");
+	is_int(get(slow, text, ANSWER_SIZE), ANSWER_SIZE, "it gets all of its long answer in the end");
+	for (int i = 0; i < ANSWER_SIZE / 64; i++)
+		bad += atoi(text + 64 * i) != i;
+	is_int(bad, 0, "in order");
+	is_str(line(slow), "echo behind", "and the next one");
+	free(text);
+	close(slow);
+	close(other);
+}
+
+static void test_workers(struct protocol *p)
+{
+	int fds[WORKERS + 2];
+	unsigned bad = 0;
+
+	for (int i = 0; i < WORKERS; i++) {
+		fds[i] = open_client();
+		put(fds[i], "wait\necho next\n");
+	}
+	for (int i = 0; i < WORKERS; i++)
+		sem_wait(&p->begun);
+	pass("requests of %d connections run at the same time", WORKERS);
+	fds[WORKERS] = open_client();
+	put(fds[WORKERS], "echo queued\n");
+	fds[WORKERS + 1] = open_client();
+	put(fds[WORKERS + 1], "echo gone\n");
+	close(fds[WORKERS + 1]);
+	for (int i = 0; i < WORKERS; i++)
+		sem_post(&p->go);
+	is_str(line(fds[WORKERS]), "echo queued", "one more waits for a worker");
+	for (int i = 0; i < WORKERS; i++) {
+		bad += strcmp(line(fds[i]), "wait") != 0;
+		bad += strcmp(line(fds[i]), "echo next") != 0;
+		close(fds[i]);
+	}
+	is_int(bad, 0, "all are answered, each in its order");
+	close(fds[WORKERS]);
+	ok(atomic_load(&p->most_running) <= WORKERS, "never more at once than there are workers");
+}
+
+static void *client(void *arg)
+{
+	enum { ROUNDS = 300 };
+	uintptr_t good = 0;
+	int fd = open_client();
+	char request[64], answer[64];
+	unsigned seed = (unsigned)(uintptr_t)&fd;
+
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		int n = snprintf(request, sizeof(request), "echo %d\necho %d again\n", i, i), sent;
+
+		sent = rand_r(&seed) % n;
+		if (send(fd, request, (size_t)sent, MSG_NOSIGNAL) != sent ||
+		    send(fd, request + sent, (size_t)(n - sent), MSG_NOSIGNAL) != n - sent)
+			break;
+		good += get(fd, answer, (size_t)n) == (size_t)n && memcmp(answer, request, (size_t)n) == 0;
+		if (rand_r(&seed) % 50 == 0) {
+			close(fd);
+			fd = open_client();
+		}
+	}
+	close(fd);
+	return (void *)good;
+}
+
+static void test_many_clients(void)
+{
+	enum { CLIENTS = 16, ROUNDS = 300 };
+	pthread_t threads[CLIENTS];
+	uintptr_t good = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		if (pthread_create(&threads[i], NULL, client, NULL) != 0)
+			bail_out("no thread");
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		good += (uintptr_t)result;
+	}
+	is_int(good, CLIENTS * ROUNDS, "%d clients, requests cut at random: every answer is right", CLIENTS);
+}
+
+static void test_idle(void)
+{
+	enum { IDLE = 1000 };
+	static int fds[IDLE];
+	unsigned good = 0;
+
+	ok(sizeof(struct conn) <= 400, "an idle connection takes %zu bytes", sizeof(struct conn));
+	for (int i = 0; i < IDLE; i++)
+		fds[i] = open_client();
+	for (int i = 0; i < IDLE; i++) {
+		put(fds[i], "echo idle\n");
+		good += strcmp(line(fds[i]), "echo idle") == 0;
+	}
+	is_int(good, IDLE, "%d connections stay open, and each is served", IDLE);
+	for (int i = 0; i < IDLE; i++)
+		close(fds[i]);
+}
+
+/* Without descriptors accept() fails; the server must wait, and go on when there are some again. */
+static void test_no_descriptors(void)
+{
+	enum { CLIENTS = 3 };
+	struct rlimit before, none;
+	int fds[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	for (int i = 0; i < CLIENTS; i++)
+		connect_client(fds[i]);
+	put(fds[0], "echo at last\n");
+	usleep(50000); /* accept() fails meanwhile */
+	setrlimit(RLIMIT_NOFILE, &before);
+	is_str(line(fds[0]), "echo at last", "out of descriptors: it goes on when there are some again");
+	for (int i = 0; i < CLIENTS; i++)
+		close(fds[i]);
+}
+
+struct stopper {
+	struct net_server *server;
+	atomic_bool stopped;
+};
+
+static void *stop(void *arg)
+{
+	struct stopper *s = arg;
+
+	net_server_stop(&s->server);
+	atomic_store(&s->stopped, true);
+	return NULL;
+}
+
+static void test_stop(struct protocol *p, struct net_server *server)
+{
+	struct stopper s = { .server = server };
+	int idle = open_client(), busy = open_client(), half = open_client();
+	pthread_t thread;
+
+	put(idle, "echo here\n");
+	is_str(line(idle), "echo here", "an idle connection");
+	put(half, "echo ha");
+	put(busy, "wait\necho too late\n");
+	sem_wait(&p->begun);
+	if (pthread_create(&thread, NULL, stop, &s) != 0)
+		bail_out("no thread");
+	ok(is_closed(idle), "stopping closes idle connections");
+	ok(is_closed(half), "and those with half a request");
+	ok(access(path, F_OK) != 0, "the socket is gone");
+	usleep(20000);
+	ok(!atomic_load(&s.stopped), "a running request is waited for");
+	sem_post(&p->go);
+	is_str(line(busy), "wait", "and answered");
+	ok(is_closed(busy), "no further one is begun");
+	pthread_join(thread, NULL);
+	ok(s.server == NULL, "stopped");
+	close(idle);
+	close(busy);
+	close(half);
+}
+
+static void test_tcp(struct net *n, struct protocol *p)
+{
+	struct error_list errors = ERROR_LIST_INIT;
+	struct net_server_options o = { .listen = "inet:0@127.0.0.1",
+					.workers = 1,
+					.max_request = MAX_REQUEST,
+					.split = split,
+					.serve = serve,
+					.ctx = p };
+	struct net_server *s = net_server_start(n, &o, &errors);
+
+	ok(s != NULL && net_server_port(s) > 0, "over TCP, on a port that it tells");
+	net_server_stop(&s);
+	o.listen = "unix:nonsense";
+	ok(net_server_start(n, &o, &errors) == NULL && errors.errors == 1, "what cannot be listened on is an error");
+	error_clear(&errors);
+	net_server_stop(&s);
+}
+
+int main(void)
+{
+	struct net *n = fixture_net(NULL, NULL);
+	struct protocol *p = new_protocol();
+	struct net_server *s;
+
+	snprintf(path, sizeof(path), "%s/server.sock", fixture_dir());
+	snprintf(where, sizeof(where), "unix:%s", path);
+	s = start(n, p);
+	test_requests(p);
+	test_rude(p);
+	test_slow_reader();
+	test_workers(p);
+	test_many_clients();
+	test_idle();
+	test_no_descriptors();
+	test_stop(p, s);
+	test_tcp(n, p);
+	s = start(n, p);
+	test_many_clients();
+	net_server_stop(&s);
+	net_stop(&n);
+	free(p);
+	return done_testing();
+}
