@@ -71,3 +71,9 @@ t_unit_net_server_LDADD = $(net_test_ldadd)
 t_unit_net_wait_SOURCES = t/unit/net_wait.c $(net_fixture)
 t_unit_net_wait_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 t_unit_net_wait_LDADD = $(net_test_ldadd)
+
+# What asking costs; run by hand.
+EXTRA_PROGRAMS += t/bench/net_bench
+t_bench_net_bench_SOURCES = t/bench/net_bench.c $(net_fixture)
+t_bench_net_bench_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_bench_net_bench_LDADD = $(net_test_ldadd)
