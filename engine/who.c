@@ -100,9 +100,8 @@ void who_rules(const struct snapshot *s, struct sbuf *out)
 	static const char *const users[] = { "deny_clients",  "deny_senders", "fcrdns", "dnsbl",   "spf",
 					     "sender_domain", "greylist",     "dmarc",  "authres", NULL };
 	static const char *const relays[] = { "deny_clients", "fcrdns", "dnsbl", "spf", "rates", "greylist", NULL };
-	static const char *const local[] = { "limits",   "rates", "deny_clients", "deny_senders",
-					     "fcrdns",   "dnsbl", "spf",          "sender_domain",
-					     "greylist", "dmarc", "authres",      NULL };
+	static const char *const local[] = { "limits",        "deny_clients", "deny_senders", "fcrdns",  "dnsbl", "spf",
+					     "sender_domain", "greylist",     "dmarc",        "authres", NULL };
 
 	sbuf_add(out, "rules = (\n");
 	spare(s, "mail without SMTP", "{ fact = \"smtp\"; is = \"no\"; }", local, out);
