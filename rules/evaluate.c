@@ -2,7 +2,11 @@
  * The walk through all rules.  What comes out is what evaluating everything at END would give, as soon as no earlier
  * rule that is still open could make it milder.
  */
+#include <string.h>
+
 #include "rules/internal.h"
+
+enum { FIRST_HITS = 8 }; /* rules that fire: few, however many there are */
 
 struct walk {
 	struct rule_eval e;
@@ -13,6 +17,7 @@ struct walk {
 	bool undecided;       /* an earlier accept may still come: nothing later is decided, no effect asked */
 	bool accepted;        /* refusing has ended */
 	bool failed;          /* out of memory */
+	unsigned room_hits;
 };
 
 /* ---- The digest of what is open about this recipient ---- */
@@ -37,11 +42,18 @@ static void add_hit(struct walk *w, const struct compiled_rule *c)
 {
 	struct rules_outcome *out = w->out;
 
-	if (out->hits == NULL)
-		out->hits = arena_calloc(w->arena, rules_count(w->e.rules), sizeof *out->hits);
-	if (out->hits == NULL) {
-		w->failed = true;
-		return;
+	if (out->n_hits == w->room_hits) {
+		unsigned room = w->room_hits > 0 ? w->room_hits * 2 : FIRST_HITS;
+		struct rules_hit *more = arena_calloc(w->arena, room, sizeof *more);
+
+		if (more == NULL) {
+			w->failed = true;
+			return;
+		}
+		if (out->n_hits > 0)
+			memcpy(more, out->hits, out->n_hits * sizeof *more);
+		out->hits = more;
+		w->room_hits = room;
 	}
 	out->hits[out->n_hits++] = (struct rules_hit){ .rule = &c->pub, .shadow = c->pub.shadow };
 }

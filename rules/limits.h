@@ -18,10 +18,11 @@ enum {
 	RULES_SMALL_SET = 8, /* values up to which comparing one by one beats hashing */
 
 	/* What a pattern may cost on one text.  An honest pattern on a subject takes some hundred steps; backtracking
-	 * that explodes is stopped after a few milliseconds.  KiB of heap: without JIT, and when its stack is too small. */
+	 * that explodes is stopped after a few milliseconds.  KiB of heap and depth: without JIT, or when its stack is
+	 * too small, as for (a|b)* on a text of many thousand characters. */
 	REGEX_MATCH_LIMIT = 500000,
-	REGEX_DEPTH_LIMIT = 5000,
-	REGEX_HEAP_KIB = 4096,
+	REGEX_DEPTH_LIMIT = 200000,
+	REGEX_HEAP_KIB = 16384,
 	REGEX_MAX_PATTERN = 16384,
 	REGEX_MAX_NEST = 100 /* parentheses: PCRE2's compiler recurses */
 };

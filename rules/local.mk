@@ -53,6 +53,7 @@ RULES_UNIT_TESTS = \
 	t/unit/rules_expand \
 	t/unit/rules_files \
 	t/unit/rules_print \
+	t/unit/rules_regex \
 	t/unit/rules_theorem \
 	t/unit/rules_threads
 RULES_FIXTURE = t/unit/rules_fixture.c t/unit/rules_fixture.h
@@ -64,6 +65,8 @@ t_unit_rules_files_SOURCES = t/unit/rules_files.c $(RULES_FIXTURE)
 t_unit_rules_files_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_print_SOURCES = t/unit/rules_print.c $(RULES_FIXTURE)
 t_unit_rules_print_LDADD = $(RULES_TEST_LIBS)
+t_unit_rules_regex_SOURCES = t/unit/rules_regex.c $(RULES_FIXTURE)
+t_unit_rules_regex_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_theorem_SOURCES = t/unit/rules_theorem.c
 t_unit_rules_theorem_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_threads_SOURCES = t/unit/rules_threads.c $(RULES_FIXTURE)
@@ -71,3 +74,9 @@ t_unit_rules_threads_LDADD = $(RULES_TEST_LIBS)
 
 check_PROGRAMS += $(RULES_TESTS) $(RULES_UNIT_TESTS)
 TESTS += $(RULES_TESTS) $(RULES_UNIT_TESTS)
+
+# By hand, as mime/local.mk says of its own: t/fuzz/fuzz_rules -max_total_time=180.
+EXTRA_PROGRAMS += t/fuzz/fuzz_rules
+t_fuzz_fuzz_rules_SOURCES = t/fuzz/fuzz_rules.c
+t_fuzz_fuzz_rules_LDADD = librules.a libmail.a libconf.a libutil.a $(PCRE2_LIBS) $(PSL_LIBS) $(CONFIG_LIBS) $(UNISTRING_LIBS)
+t_fuzz_fuzz_rules_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

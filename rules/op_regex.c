@@ -30,7 +30,7 @@ struct patterns {
 	unsigned n;
 };
 
-static const char gave_up[] = "a pattern took too many steps";
+static const char gave_up[] = "a pattern took too many steps or too much memory";
 
 static void free_regex(void *p)
 {
@@ -180,18 +180,28 @@ void rule_regex_done(struct rule_eval *e)
 	pcre2_match_data_free(md);
 }
 
+/* Where JIT's stack is too small the interpreter goes on: its frames are on a heap, which is not kept for others. */
+static int match_slowly(const pcre2_code *code, const struct fact_text *t, pcre2_match_context *limits)
+{
+	pcre2_match_data *md = pcre2_match_data_create(1, NULL);
+	int rc = PCRE2_ERROR_NOMEMORY;
+
+	if (md != NULL)
+		rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, PCRE2_NO_JIT, md, limits);
+	pcre2_match_data_free(md);
+	return rc;
+}
+
 static enum match match_one(const pcre2_code *code, const struct fact_text *t, struct rule_eval *e)
 {
+	pcre2_match_context *limits = e->rules->regex->limits;
 	pcre2_match_data *md = scratch(e);
-	const pcre2_match_context *limits = e->rules->regex->limits;
-	int rc;
+	int rc = PCRE2_ERROR_NOMEMORY;
 
-	if (md == NULL)
-		return rule_eval_unavailable(e, ON_ERROR_DEFER, "out of memory");
-	rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, 0, md, (pcre2_match_context *)limits);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter keeps its frames on a heap of its own */
-		rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, PCRE2_NO_JIT, md,
-				 (pcre2_match_context *)limits);
+	if (md != NULL)
+		rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, 0, md, limits);
+	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
+		rc = match_slowly(code, t, limits);
 	if (rc >= 0)
 		return MATCH_YES;
 	return rc == PCRE2_ERROR_NOMATCH ? MATCH_NO : rule_eval_unavailable(e, ON_ERROR_DEFER, gave_up);

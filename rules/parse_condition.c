@@ -1,6 +1,7 @@
 /*
  * Conditions: { fact = "name"; OPERATOR = value; }, { header = "Name"; OPERATOR = value; } and { any = ( ... ); }.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "rules/internal.h"
@@ -122,6 +123,10 @@ static int parse_header(struct rules *r, const struct conf_node *node, struct fa
 {
 	int slot;
 
+	if ((r->provided & FACT_BIT(FACT_HEADER)) == 0) {
+		error_add(errors, node->file, node->line, "nothing provides header fields in this configuration");
+		return -1;
+	}
 	if (node->type != CONF_STRING || !rule_header_name_valid(node->str, strlen(node->str))) {
 		error_add(errors, node->file, node->line,
 			  "\"header\" is the name of a header field, without its colon: header = \"List-Id\"");
@@ -206,7 +211,7 @@ static void show_value(struct sbuf *out, const struct conf_node *v)
 		sbuf_addc(out, '"');
 		break;
 	case CONF_INT:
-		sbuf_add(out, v->str);
+		sbuf_addf(out, "%" PRId64, v->num);
 		break;
 	case CONF_BOOL:
 		sbuf_add(out, v->flag ? "true" : "false");

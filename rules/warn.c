@@ -5,6 +5,7 @@
 
 #include "rules/internal.h"
 #include "rules/limits.h"
+#include "util/strmap.h"
 
 static bool is_refusal(const struct compiled_rule *c)
 {
@@ -117,8 +118,40 @@ static void warn_text(const struct compiled_rule *c, struct error_list *errors)
 	}
 }
 
+static void warn_refuse_at(const struct compiled_rule *c, struct error_list *errors)
+{
+	bool refuses = is_refusal(c) && c->final->kind != ACTION_QUARANTINE;
+
+	if (c->pub.refuse_at != STAGE_RCPT && !refuses)
+		error_warn(errors, c->pub.file, c->pub.line,
+			   "rule \"%s\" neither rejects nor defers: its refuse_at has no effect", c->pub.name);
+}
+
+/* The log names rules: two of one name cannot be told apart. */
+static void warn_names(const struct rules *r, struct error_list *errors)
+{
+	struct strmap *seen = strmap_new();
+
+	for (size_t i = 0; seen != NULL && i < r->n; i++) {
+		struct compiled_rule *c = r->v[i];
+		const struct compiled_rule *before;
+
+		if (c->section != SECTION_USER)
+			continue;
+		before = strmap_get(seen, c->pub.name, strlen(c->pub.name), NULL);
+		if (before != NULL)
+			error_warn(errors, c->pub.file, c->pub.line,
+				   "rule \"%s\" has the name of the rule at %s:%d; the log cannot tell them apart",
+				   c->pub.name, before->pub.file, before->pub.line);
+		else
+			strmap_set(seen, c->pub.name, strlen(c->pub.name), c);
+	}
+	strmap_free(&seen);
+}
+
 void rules_warn(const struct rules *r, struct error_list *errors)
 {
+	warn_names(r, errors);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct compiled_rule *c = r->v[i];
 
@@ -128,5 +161,6 @@ void rules_warn(const struct rules *r, struct error_list *errors)
 		warn_edits(c, errors);
 		warn_waits(r, c, errors);
 		warn_text(c, errors);
+		warn_refuse_at(c, errors);
 	}
 }

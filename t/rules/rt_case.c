@@ -23,8 +23,6 @@ struct world {
 	struct arena *a;
 	enum stage stage;
 	fact_mask asked;
-	struct fact_value value; /* the answer to the last get() */
-	struct fact_value *cache;
 };
 
 /* ---- The facts of a case ---- */
@@ -88,13 +86,11 @@ static bool too_early(const struct world *w, struct fact_ref ref, const struct r
 	return true;
 }
 
-static void look_up(struct world *w, struct fact_ref ref)
+static void look_up(struct world *w, struct fact_ref ref, struct fact_value *v)
 {
 	const struct rt_fact *lists[2] = { w->c->facts, w->rcpt != NULL ? w->rcpt->facts : NULL };
-	struct fact_value *v = &w->value;
 	bool early = w->stage < fact_table[ref.id].stage;
 
-	*v = (struct fact_value){ .state = FACT_UNKNOWN };
 	if (too_early(w, ref, lists))
 		return;
 	if (!early)
@@ -115,19 +111,14 @@ static void look_up(struct world *w, struct fact_ref ref)
 static const struct fact_value *get(void *ctx, struct fact_ref ref, bool settled)
 {
 	struct world *w = ctx;
+	struct fact_value *v = arena_alloc(w->a, sizeof *v); /* FACT_UNKNOWN; same_as looks at two values at once */
 	fact_mask bit = FACT_BIT(ref.id);
-	struct fact_value *kept;
 
 	if (settled && (w->block->effects & bit) && w->stage >= fact_table[ref.id].stage)
 		w->asked |= bit;
-	if ((w->block->effects & bit) && !(w->asked & bit))
-		w->value = (struct fact_value){ .state = FACT_UNKNOWN };
-	else
-		look_up(w, ref);
-	/* same_as looks at two values at once */
-	kept = arena_alloc(w->a, sizeof *kept);
-	*kept = w->value;
-	return kept;
+	if (!(w->block->effects & bit) || (w->asked & bit))
+		look_up(w, ref, v);
+	return v;
 }
 
 /* ---- What came out ---- */

@@ -258,9 +258,10 @@ static void add_provisional(struct reader *r, char *p)
 	char *at = strrchr(p, ' ');
 
 	e->provisional = quoted(r, p);
-	if (e->provisional == NULL || at == NULL)
+	if (e->provisional != NULL && at != NULL)
+		e->provisional_stage = stage(r, at + 1);
+	else
 		bad(r, "provisional \"rule\" at STAGE");
-	e->provisional_stage = stage(r, at + 1);
 }
 
 static void begin_rcpt(struct reader *r, const char *address)

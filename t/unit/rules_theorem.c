@@ -414,7 +414,6 @@ struct play {
 	enum stage stage;
 	fact_mask asked;
 	struct fact_value at_least;
-	struct arena *arena;
 };
 
 static const struct fact_value *get(void *ctx, struct fact_ref ref, bool settled)
@@ -515,7 +514,7 @@ static void check_early(const struct set *s, enum stage stage, const struct rule
 static struct rules_outcome play(struct set *s, const struct truth *facts, struct arena *a, uint64_t *pending,
 				 bool *open)
 {
-	struct play p = { .facts = facts, .arena = a };
+	struct play p = { .facts = facts };
 	struct rules_source src = { .get = get, .ctx = &p };
 	struct rules_outcome o, first = { .kind = VERDICT_NONE };
 	struct reference ref;
