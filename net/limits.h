@@ -5,6 +5,9 @@
 #define MILLGATE_NET_LIMITS_H
 
 enum {
+	/* Tasks run in one go, before answers are sent on and descriptors looked at: some milliseconds' worth. */
+	LOOP_MAX_TASKS = 512,
+
 	/* Questions inside libunbound at once, those that timed out but linger there included: about 10 kB each. */
 	DNS_MAX_OPEN = 4096,
 	/* Records taken from one answer: a 64 kB packet could claim thousands, each with a name of 255 bytes. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/dns_ask.h"
+#include "net/limits.h"
 #include "net/op.h"
 #include "net/redis_conn.h"
 #include "util/clock.h"
@@ -72,22 +73,22 @@ void net_call(struct net *n, void (*run)(void *arg), void *arg)
 	pthread_cond_destroy(&c.cond);
 }
 
+/* Runs some of the tasks: one session with very many must not keep the answers of others waiting. */
 static void run_tasks(struct net *n, struct net_tasks *tasks)
 {
-	struct net_task *t = tasks->first;
+	for (unsigned i = 0; i < LOOP_MAX_TASKS && tasks->first != NULL; i++) {
+		struct net_task *t = tasks->first;
 
-	while (t != NULL) {
-		struct net_task *next = t->next; /* running a task may free it */
-
-		t->run(n, t);
-		t = next;
+		tasks->first = t->next;
+		if (tasks->first == NULL)
+			tasks->last = NULL;
+		t->run(n, t); /* may free it */
 	}
-	tasks->first = tasks->last = NULL;
 }
 
 /*
- * Takes what is queued.  With nothing there the loop is marked asleep under the same lock, so that a task added from
- * now on writes to wake_fd.  False: time to leave.
+ * Takes what is queued.  With nothing there the loop is marked asleep under the same lock, so that whoever adds a task
+ * from now on writes to wake_fd.  False: time to leave.
  */
 static bool take_tasks(struct net *n, struct net_tasks *tasks)
 {
@@ -109,13 +110,12 @@ static void *loop_main(void *arg)
 	struct net_tasks tasks = { 0 };
 
 	while (take_tasks(n, &tasks)) {
-		bool slept = tasks.first == NULL;
-
+		event_base_loop(n->base, tasks.first == NULL ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		if (tasks.first == NULL)
+			(void)take_tasks(n, &tasks);
 		n->now_ms = clock_mono_ms();
 		run_tasks(n, &tasks);
 		redis_push(n->redis);
-		wait_wake_all(n);
-		event_base_loop(n->base, slept ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		wait_wake_all(n);
 	}
 	n->closing = true;

@@ -230,13 +230,14 @@ static struct timespec to_timespec(int64_t mono_ms)
 }
 
 /* Counts the open ones, and marks them so that the loop counts down. */
-static size_t mark_open(struct net_op *const *ops, size_t n, bool awaited)
+static size_t mark_open(const struct net_wait *w, struct net_op *const *ops, size_t n, bool awaited)
 {
 	size_t open = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (ops[i] == NULL || net_op_done(ops[i]))
 			continue;
+		assert(ops[i]->wait == w);
 		open += ops[i]->awaited != awaited; /* one op may be named twice */
 		ops[i]->awaited = awaited;
 	}
@@ -250,11 +251,11 @@ bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t 
 
 	net_flush(w);
 	pthread_mutex_lock(&w->lock);
-	w->missing = mark_open(ops, n, true);
+	w->missing = mark_open(w, ops, n, true);
 	while (w->missing > 0 && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&w->all_done, &w->lock, &until);
 	if (w->missing > 0) {
-		mark_open(ops, n, false);
+		mark_open(w, ops, n, false);
 		w->missing = 0;
 		pthread_mutex_unlock(&w->lock);
 		return false;
