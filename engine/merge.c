@@ -7,6 +7,8 @@
 #include "engine/session.h"
 #include "util/bytes.h"
 
+enum { REDIRECTED_MAX = 900 }; /* RFC 5322, section 2.1.1: a line of at most 998 characters */
+
 struct merge {
 	struct engine_session *s;
 	struct header_edits *headers;
@@ -83,10 +85,15 @@ static const char *reason(struct engine_session *s, struct rcpt *r, const struct
 static void redirect(struct merge *m, struct rcpt *r, const struct decision *d)
 {
 	const char *why = reason(m->s, r, d);
+	char buf[REDIRECTED_MAX];
+	struct sbuf b;
 
 	del_rcpt(m, r);
 	add_rcpt(m, m->s->snap->set.quarantine_address, false);
-	headers_add(m->headers, "X-Millgate-Redirected", arena_printf(m->s->txn->arena, "%s; %s", r->address, why));
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_safe(&b, r->address, strlen(r->address));
+	sbuf_addf(&b, "; %s", why != NULL ? why : "");
+	headers_add(m->headers, "X-Millgate-Redirected", arena_strdup(m->s->txn->arena, buf));
 }
 
 static void apply_action(struct merge *m, struct rcpt *r, const struct rule *rule, const struct rule_action *a)
