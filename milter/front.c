@@ -70,16 +70,36 @@ struct milter_front *milter_open(struct engine *e, const char *listen, mode_t mo
 	return f;
 }
 
+static void *do_nothing(void *arg)
+{
+	return arg;
+}
+
+/* A stack must also hold the thread-local data of all libraries; a sanitizer's alone may be more. */
+static bool can_start_thread(void)
+{
+	pthread_t probe;
+
+	return pthread_create(&probe, NULL, do_nothing, NULL) == 0 && pthread_join(probe, NULL) == 0;
+}
+
 /* For the threads that libmilter starts; without it they cost more. */
 static void set_stack(void)
 {
-	pthread_attr_t attr;
+	pthread_attr_t usual, attr;
 
-	if (pthread_attr_init(&attr) != 0)
+	if (pthread_getattr_default_np(&usual) != 0)
 		return;
-	if (pthread_attr_setstacksize(&attr, MILTER_STACK) != 0 || pthread_setattr_default_np(&attr) != 0)
+	if (pthread_attr_init(&attr) != 0)
+		goto out;
+	if (pthread_attr_setstacksize(&attr, MILTER_STACK) == 0 && pthread_setattr_default_np(&attr) == 0 &&
+	    !can_start_thread()) {
+		(void)pthread_setattr_default_np(&usual);
 		log_debug("milter: the workers' stacks have the usual size");
+	}
 	pthread_attr_destroy(&attr);
+out:
+	pthread_attr_destroy(&usual);
 }
 
 int milter_run(struct milter_front *f, void (*on_reload)(void *), void *ctx)
@@ -121,8 +141,11 @@ int milter_close(struct milter_front **fp)
 
 		milter_session_free(&s);
 	}
+	pthread_mutex_lock(&f->lock);
 	for (unsigned i = 0; i < f->n_knocks; i++)
 		close(f->knocks[i]);
+	f->n_knocks = 0;
+	pthread_mutex_unlock(&f->lock);
 	close(f->listener);
 	return 0;
 }

@@ -23,8 +23,6 @@ struct milter_front {
 	/* of the thread that waits for signals */
 	void (*on_reload)(void *);
 	void *reload_ctx;
-	int knocks[MILTER_KNOCKS]; /* see milter_stop_listening() */
-	unsigned n_knocks;
 
 	/* callbacks under way; none begins once it is shut */
 	atomic_uint busy;
@@ -35,6 +33,8 @@ struct milter_front {
 	/* under lock */
 	pthread_mutex_t lock;
 	struct milter_session *sessions;
+	int knocks[MILTER_KNOCKS]; /* connections that wake libmilter's listener: stop.c */
+	unsigned n_knocks;
 };
 
 /* A refusal that could not be given at its stage, or is just being given. */

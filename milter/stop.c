@@ -42,15 +42,17 @@ static void wake_listener(struct milter_front *f)
 
 	if (getsockname(f->listener, (struct sockaddr *)&addr, &n) != 0)
 		return;
+	pthread_mutex_lock(&f->lock); /* the main thread may be closing already */
 	while (f->n_knocks < MILTER_KNOCKS) {
 		int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 		if (fd < 0)
-			return;
+			break;
 		f->knocks[f->n_knocks++] = fd;
 		if (connect(fd, (struct sockaddr *)&addr, n) != 0 && errno != EINPROGRESS)
-			return;
+			break;
 	}
+	pthread_mutex_unlock(&f->lock);
 }
 
 static void drain(struct milter_front *f)
