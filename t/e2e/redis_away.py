@@ -89,7 +89,8 @@ with World(CONFIG) as w:
     topic("never there")
     w.redis.stop()
     w.configure(CONFIG)
-    ok(w.send().ok, "started without Redis, on_error = ignore: mail flows")
+    outcome = w.send()
+    ok(outcome.ok, "started without Redis, on_error = ignore: mail flows: %r" % outcome)
     w.redis.start()
     recovers(w, "Redis has come: greylisted")
 
