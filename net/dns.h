@@ -29,8 +29,10 @@ enum dns_status {
 };
 
 struct dns_record {
-	struct ip ip;     /* A, AAAA */
-	const char *name; /* PTR, MX, NS, CNAME: lower case, without the last dot; "" is the root (null MX, RFC 7505) */
+	struct ip ip; /* A, AAAA */
+	/* PTR, MX, NS, CNAME: lower case, without the last dot; "" is the root (null MX, RFC 7505).  A dot or NUL inside a
+	 * label is '?' here, since it would fake another name; any other byte is as it came. */
+	const char *name;
 	uint16_t preference; /* MX */
 	const char *text;    /* TXT: the strings joined, NUL-terminated; may hold NUL */
 	size_t text_n;

@@ -10,6 +10,7 @@ libnet_a_SOURCES = \
 	net/listener.c net/listener.h \
 	net/loop.c net/loop.h net/net.h \
 	net/redis.c net/redis.h \
+	net/redis_command.c \
 	net/redis_conn.c net/redis_conn.h \
 	net/redis_link.c net/redis_link.h \
 	net/redis_reply.c net/redis_reply.h \

@@ -7,62 +7,14 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
-#include "net/host.h"
 #include "net/limits.h"
-#include "net/op.h"
 #include "net/redis_link.h"
-#include "net/redis_reply.h"
-#include "net/redis_server.h"
-#include "net/resp.h"
 #include "util/clock.h"
 #include "util/log.h"
 
-enum conn_state {
-	CONN_PAUSING,    /* the timer ends the pause before the next attempt */
-	CONN_LOOKING_UP, /* the timer looks whether the host's addresses are there */
-	CONN_CONNECTING, /* up to the last answer of the handshake; the timer ends it */
-	CONN_UP,
-	CONN_CLOSED
-};
-
-enum { LOOK_UP_POLL_MS = 10, REASON_SIZE = 160 };
+enum { LOOK_UP_POLL_MS = 10 };
 
 static const char lost[] = "connection lost";
-
-/*
- * The breaker is open (`away`) from the first failed attempt, or a time-out, to the end of a handshake.  While it is
- * closed without a connection, at the start and for the moment of a first reconnection, commands are held.
- */
-struct redis {
-	/* immutable once the thread runs */
-	struct net *net;
-	struct redis_server server;
-	char *username, *password; /* NULL: none */
-	int database;
-	int64_t timeout_ms;
-
-	/* shared */
-	atomic_bool up, away;
-
-	/* owned by the loop thread */
-	enum conn_state state;
-	redisAsyncContext *ac; /* NULL: none */
-	struct redis_link *link;
-	struct event *timer;         /* of the state */
-	struct event *command_timer; /* for the oldest command: all have the same time-out */
-	bool command_timer_set;
-	struct op_list open; /* commands sent, or held while connecting */
-	size_t open_bytes;
-	struct host_lookup *lookup;
-	struct host_addresses addresses; /* of server.host */
-	unsigned next_address;
-	unsigned handshake_left;
-	int64_t connected_ms;
-	int64_t lookup_ends_ms;
-	int64_t pause_ms;         /* the next one */
-	char reason[REASON_SIZE]; /* why the current attempt fails */
-	const char *lost_why;     /* for the commands of a connection that goes */
-};
 
 bool redis_is_up(const struct redis *r)
 {
@@ -74,155 +26,17 @@ bool redis_is_away(const struct redis *r)
 	return atomic_load_explicit(&r->away, memory_order_relaxed);
 }
 
-/* ---- Answers ---- */
-
-static void take_out(struct redis *r, struct net_op *op)
-{
-	op_list_remove(&r->open, op);
-	r->open_bytes -= op->redis.command_n;
-}
-
-static void answer_none(struct net *n, struct net_op *op, const char *why)
-{
-	redis_reply_none(op, why);
-	net_count(&n->stats.redis_failures);
-	op_finish(n, op);
-	op_unref(op);
-}
-
-static void answer_all(struct redis *r, const char *why)
-{
-	while (r->open.first != NULL) {
-		struct net_op *op = r->open.first;
-
-		take_out(r, op);
-		answer_none(r->net, op, why);
-	}
-}
-
-static void send_command(struct redis *r, struct net_op *op, const char *command, size_t n);
-
-/* EVAL with the script's text, and the rest of the command as it was.  0, or -1 when out of memory. */
-static int send_script(struct redis *r, struct net_op *op)
-{
-	const char *text = op->redis.script->text;
-	const struct redis_word head[] = { { "EVAL", sizeof("EVAL") - 1 }, { text, strlen(text) } };
-	const size_t n_head = sizeof(head) / sizeof(head[0]);
-	size_t rest = op->redis.command_n - op->redis.tail;
-	char *command = malloc(resp_head_size(op->redis.words) + resp_words_size(head, n_head) + rest), *p;
-
-	if (command == NULL)
-		return -1;
-	p = resp_head(command, op->redis.words);
-	p = resp_words(p, head, n_head);
-	memcpy(p, op->room + op->redis.tail, rest);
-	op->redis.script = NULL; /* once */
-	/* Last in the line, with a new time-out, so that the list stays in the order of deadlines. */
-	op_list_remove(&r->open, op);
-	op->deadline_ms = clock_mono_ms() + r->timeout_ms;
-	op_list_add(&r->open, op);
-	send_command(r, op, command, (size_t)(p - command) + rest);
-	free(command);
-	return 0;
-}
-
-static bool is_noscript(const redisReply *reply)
-{
-	static const char noscript[] = "NOSCRIPT";
-
-	return reply->type == REDIS_REPLY_ERROR && (size_t)reply->len >= sizeof(noscript) - 1 &&
-	       memcmp(reply->str, noscript, sizeof(noscript) - 1) == 0;
-}
-
-static void replied(redisAsyncContext *ac, void *reply, void *arg)
-{
-	struct redis *r = ac->data;
-	struct net_op *op = arg;
-
-	if (reply == NULL) { /* the connection is being freed; ac->err may well be 0 */
-		take_out(r, op);
-		answer_none(r->net, op, r->lost_why);
-		return;
-	}
-	if (op->redis.script != NULL && is_noscript(reply) && send_script(r, op) == 0)
-		return;
-	take_out(r, op);
-	redis_reply_copy(op, reply);
-	if (op->answer.redis.kind == REDIS_UNAVAILABLE || op->answer.redis.kind == REDIS_ERROR)
-		net_count(&r->net->stats.redis_failures);
-	op_finish(r->net, op);
-	op_unref(op);
-}
-
-/* ---- Commands ---- */
-
-static void send_command(struct redis *r, struct net_op *op, const char *command, size_t n)
-{
-	if (redisAsyncFormattedCommand(r->ac, replied, op, command, n) == REDIS_OK)
-		return;
-	take_out(r, op); /* hiredis refuses: it is disconnecting, or out of memory */
-	answer_none(r->net, op, lost);
-}
-
-static void set_command_timer(struct redis *r, int64_t now_ms)
-{
-	int64_t left;
-
-	if (r->command_timer_set || r->open.first == NULL)
-		return;
-	left = r->open.first->deadline_ms - now_ms;
-	r->command_timer_set = net_timer_add(r->command_timer, left > 0 ? left : 0) == 0;
-}
-
-void redis_start_command(struct net *n, struct net_task *t)
-{
-	struct net_op *op = (struct net_op *)t;
-	struct redis *r = n->redis;
-
-	net_count(&n->stats.redis_commands);
-	if (n->closing) {
-		answer_none(n, op, "stopping");
-		return;
-	}
-	if (redis_is_away(r)) {
-		answer_none(n, op, "Redis is away");
-		return;
-	}
-	if (r->open.n >= REDIS_MAX_OPEN || r->open_bytes + op->redis.command_n > REDIS_MAX_OPEN_BYTES) {
-		answer_none(n, op, "too many open commands");
-		return;
-	}
-	op->deadline_ms = n->now_ms + r->timeout_ms;
-	op_list_add(&r->open, op);
-	r->open_bytes += op->redis.command_n;
-	set_command_timer(r, n->now_ms);
-	if (r->state == CONN_UP)
-		send_command(r, op, op->room, op->redis.command_n);
-}
-
 void redis_push(struct redis *r)
 {
 	if (r != NULL && r->ac != NULL)
 		redis_link_push(r->link);
 }
 
-static void send_held(struct redis *r)
-{
-	struct net_op *op = r->open.first;
-
-	while (op != NULL) {
-		struct net_op *next = op->next;
-
-		send_command(r, op, op->room, op->redis.command_n);
-		op = next;
-	}
-}
-
 /* ---- The breaker ---- */
 
 static void pause_before_next(struct redis *r)
 {
-	r->state = CONN_PAUSING;
+	r->state = STATE_PAUSING;
 	(void)net_timer_add(r->timer, r->pause_ms);
 	r->pause_ms = r->pause_ms * 2 < REDIS_BACKOFF_MAX_MS ? r->pause_ms * 2 : REDIS_BACKOFF_MAX_MS;
 }
@@ -234,7 +48,7 @@ static void go_away(struct redis *r, const char *why)
 	if (!atomic_exchange(&r->away, true))
 		log_error("Redis at %s is away (%s): checks that need it go by on_error until it is back",
 			  r->server.name, why);
-	answer_all(r, "Redis is away");
+	redis_answer_all(r, "Redis is away");
 	pause_before_next(r);
 }
 
@@ -247,6 +61,18 @@ static void drop(struct redis *r)
 	r->link = NULL;
 	if (ac != NULL)
 		redisAsyncFree(ac); /* delayed when a reply is just being handled */
+}
+
+/* A late answer would be taken for that of the next command, so the connection goes, and nothing is sent again. */
+void redis_stalled(struct redis *r)
+{
+	char why[REDIS_REASON_SIZE];
+
+	snprintf(why, sizeof(why), "no answer within %lld ms", (long long)r->timeout_ms);
+	r->lost_why = "timeout";
+	drop(r);
+	r->lost_why = lost;
+	go_away(r, why);
 }
 
 static void set_reason(struct redis *r, const char *what, const char *detail)
@@ -266,7 +92,7 @@ static void attempt_failed(struct redis *r)
 	drop(r);
 	/* Another address of the host is tried before anybody is turned away. */
 	if (r->next_address < r->addresses.n) {
-		r->state = CONN_PAUSING;
+		r->state = STATE_PAUSING;
 		(void)net_timer_add(r->timer, 0);
 		return;
 	}
@@ -288,14 +114,14 @@ static void connection_lost(struct redis *r, const char *detail)
 	}
 	/* A restart, or an idle connection that the server closed: reconnect at once, and hold what comes meanwhile. */
 	atomic_store_explicit(&r->up, false, memory_order_relaxed);
-	r->state = CONN_PAUSING;
+	r->state = STATE_PAUSING;
 	(void)net_timer_add(r->timer, 0);
 }
 
 static void now_connected(struct redis *r)
 {
 	event_del(r->timer);
-	r->state = CONN_UP;
+	r->state = STATE_UP;
 	r->connected_ms = clock_mono_ms();
 	r->pause_ms = REDIS_BACKOFF_MIN_MS;
 	r->reason[0] = '\0';
@@ -303,7 +129,7 @@ static void now_connected(struct redis *r)
 	atomic_store_explicit(&r->up, true, memory_order_relaxed);
 	if (atomic_exchange(&r->away, false))
 		log_info("Redis at %s is back", r->server.name);
-	send_held(r);
+	redis_send_held(r);
 }
 
 /* ---- Connecting ---- */
@@ -374,7 +200,7 @@ static void disconnected(const redisAsyncContext *ac, int status)
 	(void)status;
 	if (r->ac != ac) /* we dropped it */
 		return;
-	if (r->state == CONN_UP) {
+	if (r->state == STATE_UP) {
 		connection_lost(r, ac->err != 0 ? ac->errstr : NULL);
 		return;
 	}
@@ -393,7 +219,7 @@ static redisAsyncContext *open_context(struct redis *r)
 
 static void connect_now(struct redis *r)
 {
-	r->state = CONN_CONNECTING;
+	r->state = STATE_CONNECTING;
 	set_reason(r, "no connection within its time-out", NULL);
 	r->ac = open_context(r);
 	if (r->ac == NULL) {
@@ -427,7 +253,7 @@ static void look_up(struct redis *r)
 		go_away(r, r->reason);
 		return;
 	}
-	r->state = CONN_LOOKING_UP;
+	r->state = STATE_LOOKING_UP;
 	r->lookup_ends_ms = clock_mono_ms() + r->timeout_ms;
 	(void)net_timer_add(r->timer, LOOK_UP_POLL_MS);
 }
@@ -471,79 +297,19 @@ static void state_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	switch (r->state) {
-	case CONN_PAUSING:
+	case STATE_PAUSING:
 		begin_attempt(r);
 		break;
-	case CONN_LOOKING_UP:
+	case STATE_LOOKING_UP:
 		poll_lookup(r);
 		break;
-	case CONN_CONNECTING:
+	case STATE_CONNECTING:
 		attempt_failed(r);
 		break;
-	case CONN_UP:
-	case CONN_CLOSED:
+	case STATE_UP:
+	case STATE_CLOSED:
 		break;
 	}
-}
-
-/* ---- Commands that get no answer in time ---- */
-
-static bool oldest_expired(const struct redis *r, int64_t now_ms)
-{
-	return r->open.first != NULL && r->open.first->deadline_ms <= now_ms;
-}
-
-/* When it was the loop that stood still, the answers are waiting to be read. */
-static void read_late_answers(struct redis *r, int64_t now_ms)
-{
-	const struct net_op *oldest = NULL;
-
-	while (r->ac != NULL && oldest_expired(r, now_ms) && r->open.first != oldest) {
-		oldest = r->open.first;
-		redisAsyncHandleRead(r->ac);
-	}
-}
-
-static void answer_expired_held(struct redis *r, int64_t now_ms)
-{
-	while (oldest_expired(r, now_ms)) {
-		struct net_op *op = r->open.first;
-
-		net_count(&r->net->stats.redis_timeouts);
-		take_out(r, op);
-		answer_none(r->net, op, "timeout");
-	}
-}
-
-/* A late answer would be taken for that of the next command, so the connection goes, and nothing is sent again. */
-static void drop_stalled(struct redis *r, int64_t now_ms)
-{
-	char why[REASON_SIZE];
-
-	for (const struct net_op *op = r->open.first; op != NULL && op->deadline_ms <= now_ms; op = op->next)
-		net_count(&r->net->stats.redis_timeouts);
-	snprintf(why, sizeof(why), "no answer within %lld ms", (long long)r->timeout_ms);
-	r->lost_why = "timeout";
-	drop(r);
-	r->lost_why = lost;
-	go_away(r, why);
-}
-
-static void command_timer_fired(evutil_socket_t fd, short what, void *arg)
-{
-	struct redis *r = arg;
-	int64_t now_ms = clock_mono_ms();
-
-	(void)fd;
-	(void)what;
-	r->command_timer_set = false;
-	if (r->state == CONN_UP)
-		read_late_answers(r, now_ms);
-	if (r->state != CONN_UP)
-		answer_expired_held(r, now_ms);
-	else if (oldest_expired(r, now_ms))
-		drop_stalled(r, now_ms);
-	set_command_timer(r, now_ms);
 }
 
 /* ---- Starting and stopping ---- */
@@ -576,7 +342,7 @@ struct redis *redis_new(struct net *n, const struct net_redis_options *o, struct
 	r->username = copy_if_set(o->username, &failed);
 	r->password = copy_if_set(o->password, &failed);
 	r->timer = evtimer_new(n->base, state_timer, r);
-	r->command_timer = evtimer_new(n->base, command_timer_fired, r);
+	r->command_timer = evtimer_new(n->base, redis_command_timer, r);
 	/* The first attempt is made by the loop itself. */
 	if (failed || r->timer == NULL || r->command_timer == NULL || net_timer_add(r->timer, 0) != 0) {
 		error_add(errors, NULL, 0, "out of memory");
@@ -592,10 +358,10 @@ void redis_close(struct redis *r)
 {
 	if (r == NULL)
 		return;
-	r->state = CONN_CLOSED;
+	r->state = STATE_CLOSED;
 	r->lost_why = "stopping";
 	drop(r);
-	answer_all(r, "stopping");
+	redis_answer_all(r, "stopping");
 	atomic_store_explicit(&r->up, false, memory_order_relaxed);
 	event_del(r->timer);
 	event_del(r->command_timer);

@@ -10,8 +10,37 @@
 #include "t/lib/tap.h"
 #include "t/unit/net_fixture.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 enum { SHORT_MS = 200 };
+
+/* ---- The log, counted: linked in place of the real one ---- */
+
+static atomic_uint away_lines, back_lines;
+
+void log_open(const char *ident, enum log_sink sink, enum log_level level)
+{
+	(void)ident;
+	(void)sink;
+	(void)level;
+}
+
+void log_error(const char *fmt, ...)
+{
+	if (strstr(fmt, "is away") != NULL)
+		atomic_fetch_add(&away_lines, 1);
+}
+
+void log_info(const char *fmt, ...)
+{
+	if (strstr(fmt, "is back") != NULL)
+		atomic_fetch_add(&back_lines, 1);
+}
+
+void log_warning(const char *fmt, ...)
+{
+	(void)fmt;
+}
 
 static const struct net_dns_options no_dns = { .servers = (const char *[]){ "127.0.0.1@9" },
 					       .n_servers = 1,
@@ -103,18 +132,25 @@ static void test_restart(void)
 
 	fixture_redis_start(&r, NULL, NULL);
 	fixture_redis_stop(&r);
+	atomic_store(&away_lines, 0);
+	atomic_store(&back_lines, 0);
 	n = start(r.server, FIXTURE_TIMEOUT_MS);
 	w = net_wait_new(n);
 	is_int(kind_of(w, "PING", NULL), REDIS_UNAVAILABLE, "Redis is not there at the start: unavailable");
+	usleep(3 * REDIS_BACKOFF_MIN_MS * 1000); /* some more attempts */
+	is_int(atomic_load(&away_lines), 1, "one line in the log says so");
 	fixture_redis_start(&r, NULL, NULL);
 	ok(fixture_await_redis(n, true), "it comes: it is found without a restart of ours");
 	ok(await_kind(w, REDIS_STATUS), "and asked");
+	is_int(atomic_load(&back_lines), 1, "one line says that it is back");
 	fixture_redis_stop(&r);
 	ok(await_kind(w, REDIS_UNAVAILABLE), "it goes");
 	fixture_redis_start(&r, NULL, NULL);
 	ok(await_kind(w, REDIS_STATUS), "it comes again");
 	net_counters(n, &c);
 	is_int(c.redis_connects, 2, "two connections in all");
+	is_int(atomic_load(&away_lines), 2, "each time it went there is one line in the log");
+	is_int(atomic_load(&back_lines), 2, "and one when it came");
 	net_wait_free(&w);
 	net_stop(&n);
 	fixture_redis_stop(&r);

@@ -53,9 +53,10 @@ static struct net_op *ask(struct net_wait *w, void (*run)(struct net *n, struct 
 {
 	struct net_op *op = op_new(w, OP_REDIS, 0, false);
 
-	if (op == NULL)
+	if (op != NULL)
+		op_submit(w, op, run);
+	else
 		bail_out("out of memory");
-	op_submit(w, op, run);
 	return op;
 }
 
