@@ -1,6 +1,7 @@
 #include "checks/common.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 const struct name_value checks_on_error[] = {
 	{ "inherit", CHECKS_INHERIT },
@@ -66,6 +67,33 @@ void checks_quote(struct sbuf *out, const char *s)
 		if (*s == '"' || *s == '\\')
 			sbuf_addc(out, '\\');
 		sbuf_addc(out, *s);
+	}
+	sbuf_addc(out, '"');
+}
+
+/* RFC 2045, section 5.1: tspecials are no part of a token. */
+static bool is_token(const char *s)
+{
+	const char *p = s;
+
+	while (*p > ' ' && *p <= '~' && strchr("()<>@,;:\\\"/[]?=", *p) == NULL)
+		p++;
+	return p > s && *p == '\0';
+}
+
+void checks_add_pvalue(struct sbuf *out, const char *s)
+{
+	if (is_token(s)) {
+		sbuf_add(out, s);
+		return;
+	}
+	sbuf_addc(out, '"');
+	for (; *s != '\0'; s++) {
+		bool printable = *s >= ' ' && *s <= '~';
+
+		if (*s == '"' || *s == '\\')
+			sbuf_addc(out, '\\');
+		sbuf_addc(out, printable ? *s : '?');
 	}
 	sbuf_addc(out, '"');
 }

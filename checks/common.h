@@ -39,4 +39,8 @@ void checks_rules_end(struct checks_rules *r);
 /* A string of the rule language, with its quotes; no control characters in s. */
 void checks_quote(struct sbuf *out, const char *s);
 
+/* A value of Authentication-Results (RFC 8601, section 2.2): a token, or a quoted string; bytes that neither may hold
+ * become '?'. */
+void checks_add_pvalue(struct sbuf *out, const char *s);
+
 #endif

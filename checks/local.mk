@@ -19,7 +19,16 @@ libchecks_a_SOURCES = \
 	checks/rates.c \
 	checks/rates.h \
 	checks/rates_def.c \
-	checks/rates_def.h
+	checks/rates_def.h \
+	checks/spf.c \
+	checks/spf.h \
+	checks/spf_eval.c \
+	checks/spf_eval.h \
+	checks/spf_libspf2.c \
+	checks/spf_libspf2.h \
+	checks/spf_macro.c \
+	checks/spf_record.c \
+	checks/spf_record.h
 
 # ---- Unit tests ----
 
@@ -51,3 +60,12 @@ TESTS += t/unit/checks_rates_script
 t_unit_checks_rates_script_SOURCES = t/unit/checks_rates_script.c t/unit/net_fixture.c t/unit/net_fixture.h
 t_unit_checks_rates_script_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \
 	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
+
+# ---- SPF by other people's tests: t/spf-suite FILE ----
+
+check_PROGRAMS += t/spf/spf_host
+t_spf_spf_host_SOURCES = t/spf/spf_host.c t/lib/check_fixture.c t/lib/check_fixture.h
+t_spf_spf_host_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap.a $(SPF2_LIBS) $(CONFIG_LIBS) \
+	$(PSL_LIBS) $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
+TESTS += t/spf/suite_corpus.py
+EXTRA_DIST += t/spf-suite t/spf/suite.py t/spf/suite_corpus.py t/spf/libspf2.differences

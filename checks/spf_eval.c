@@ -1,19 +1,24 @@
 #include "checks/spf_eval.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "util/bytes.h"
-
-enum { DEPTH_MAX = SPF_TERMS_MAX + 2 }; /* each include or redirect is a term */
 
 struct eval {
 	const struct spf_query *q;
 	const struct spf_dns *dns;
 	struct arena *arena;
 	struct spf_answer *out;
-	unsigned terms, voids, depth;
-	const char *validated; /* %{p}, once it was asked for */
+	unsigned terms, voids, hints;
+	unsigned depth; /* records being evaluated */
+	/* The client's names that lead back to it, once somebody asked. */
+	const char *names[SPF_NAMES_MAX];
+	unsigned n_names;
+	bool have_names;
 };
+
+enum { REVERSE_SIZE = 80 }; /* 32 nibbles with their dots, and ip6.arpa */
 
 enum hit { HIT_NO, HIT_YES, HIT_TEMPERROR, HIT_PERMERROR };
 
@@ -50,6 +55,13 @@ static const struct dns_answer *ask(struct eval *e, const char *name, enum dns_t
 
 /* ---- Names ---- */
 
+/* The root is a name, too: a null MX. */
+static void hint(const struct eval *e, const char *name, enum dns_type type)
+{
+	if (e->dns->hint != NULL && name[0] != '\0')
+		e->dns->hint(e->dns->ctx, name, type);
+}
+
 static bool same_name(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
@@ -81,46 +93,42 @@ static bool holds_ip(const struct dns_answer *answer, const struct ip *ip)
 	return false;
 }
 
-/* Calls back for each name of the client's reverse DNS that leads back to it, up to ten of them (section 5.5). */
-static void each_validated(struct eval *e, bool (*found)(void *ctx, const char *name), void *ctx)
+/* ---- The client's names ---- */
+
+/* Of the names in the client's reverse DNS the first ten count, and of those the ones that lead back to it; errors are
+ * passed over (section 5.5). */
+static void find_names(struct eval *e)
 {
-	char reverse[128];
+	char reverse[REVERSE_SIZE];
 	const struct dns_answer *ptr;
 	unsigned n;
 
-	if (dns_reverse_name(&e->q->ip, NULL, reverse, sizeof reverse) != 0)
+	if (e->have_names || dns_reverse_name(&e->q->ip, NULL, reverse, sizeof reverse) != 0)
 		return;
+	e->have_names = true;
 	ptr = e->dns->ask(e->dns->ctx, reverse, DNS_PTR);
-	n = ptr->status == DNS_OK ? ptr->n : 0;
-	if (n > SPF_NAMES_MAX)
-		n = SPF_NAMES_MAX;
-	if (e->dns->hint != NULL)
-		for (unsigned i = 0; i < n; i++)
-			e->dns->hint(e->dns->ctx, ptr->v[i].name, address_type(&e->q->ip));
+	n = ptr->n < SPF_NAMES_MAX ? ptr->n : SPF_NAMES_MAX;
+	for (unsigned i = 0; i < n; i++)
+		hint(e, ptr->v[i].name, address_type(&e->q->ip));
 	for (unsigned i = 0; i < n; i++) {
 		const struct dns_answer *forward = e->dns->ask(e->dns->ctx, ptr->v[i].name, address_type(&e->q->ip));
 
-		if (forward->status == DNS_OK && holds_ip(forward, &e->q->ip) && found(ctx, ptr->v[i].name))
-			return;
+		if (holds_ip(forward, &e->q->ip))
+			e->names[e->n_names++] = ptr->v[i].name;
 	}
 }
 
-struct best_name {
-	const char *domain, *best;
-	int rank;
-};
-
 /* %{p}: the domain itself, else a name below it, else any (section 7.3). */
-static bool better_name(void *ctx, const char *name)
+static const char *best_name(struct eval *e, const char *domain)
 {
-	struct best_name *b = ctx;
-	int rank = same_name(name, b->domain) ? 3 : is_below(name, b->domain) ? 2 : 1;
-
-	if (rank > b->rank) {
-		b->rank = rank;
-		b->best = name;
-	}
-	return rank == 3;
+	find_names(e);
+	for (unsigned i = 0; i < e->n_names; i++)
+		if (same_name(e->names[i], domain))
+			return e->names[i];
+	for (unsigned i = 0; i < e->n_names; i++)
+		if (is_below(e->names[i], domain))
+			return e->names[i];
+	return e->n_names > 0 ? e->names[0] : "unknown";
 }
 
 struct macro_ctx {
@@ -130,11 +138,9 @@ struct macro_ctx {
 
 static const char *validated_name(void *ctx)
 {
-	struct macro_ctx *m = ctx;
-	struct best_name b = { .domain = m->domain, .best = "unknown" };
+	const struct macro_ctx *m = ctx;
 
-	each_validated(m->e, better_name, &b);
-	return b.best;
+	return best_name(m->e, m->domain);
 }
 
 /* The name that a term asks for; NULL: none that can be asked. */
@@ -186,9 +192,8 @@ static enum hit match_mx(struct eval *e, const struct spf_term *t, const char *n
 		return problem;
 	if (mx->n > SPF_NAMES_MAX)
 		return permerror(e, "more than ten MX names");
-	for (unsigned i = 0; i < mx->n && e->dns->hint != NULL; i++)
-		if (mx->v[i].name[0] != '\0')
-			e->dns->hint(e->dns->ctx, mx->v[i].name, address_type(&e->q->ip));
+	for (unsigned i = 0; i < mx->n; i++)
+		hint(e, mx->v[i].name, address_type(&e->q->ip));
 	for (unsigned i = 0; i < mx->n; i++) {
 		enum hit hit = mx->v[i].name[0] != '\0' ? match_a(e, t, mx->v[i].name) : HIT_NO;
 
@@ -198,25 +203,13 @@ static enum hit match_mx(struct eval *e, const struct spf_term *t, const char *n
 	return HIT_NO;
 }
 
-struct below {
-	const char *domain;
-	bool found;
-};
-
-static bool name_below(void *ctx, const char *name)
-{
-	struct below *b = ctx;
-
-	b->found = same_name(name, b->domain) || is_below(name, b->domain);
-	return b->found;
-}
-
 static enum hit match_ptr(struct eval *e, const char *name)
 {
-	struct below b = { .domain = name };
-
-	each_validated(e, name_below, &b);
-	return b.found ? HIT_YES : HIT_NO;
+	find_names(e);
+	for (unsigned i = 0; i < e->n_names; i++)
+		if (same_name(e->names[i], name) || is_below(e->names[i], name))
+			return HIT_YES;
+	return HIT_NO;
 }
 
 static enum hit match_exists(struct eval *e, const char *name)
@@ -294,13 +287,21 @@ static enum hit match(struct eval *e, const struct spf_term *t, const char *doma
 
 /* ---- Records ---- */
 
-/* Questions that the record will ask unless an earlier term matches: those that need no macros, and no more than may be
- * counted. */
+static enum dns_type term_type(const struct eval *e, const struct spf_term *t)
+{
+	return t->mechanism == SPF_INCLUDE ? DNS_TXT : t->mechanism == SPF_MX ? DNS_MX : address_type(&e->q->ip);
+}
+
+/*
+ * The questions that a record is going to ask unless one of its terms matches: up to its first include, behind which
+ * nobody knows how many terms are left to ask; those that need no macros; and no more of them than terms may ask, however
+ * many records there are, so that hints cannot be made to multiply.
+ */
 static void hint_terms(struct eval *e, const struct spf_record *r, const char *domain)
 {
-	unsigned left = e->terms < SPF_TERMS_MAX ? SPF_TERMS_MAX - e->terms : 0;
+	unsigned left = SPF_TERMS_MAX - e->terms;
 
-	for (const struct spf_term *t = r->terms; t != NULL && left > 0 && e->dns->hint != NULL; t = t->next) {
+	for (const struct spf_term *t = r->terms; t != NULL && left > 0 && e->hints < SPF_TERMS_MAX; t = t->next) {
 		const char *name = t->domain != NULL ? t->domain : domain;
 
 		if (t->mechanism == SPF_ALL)
@@ -308,12 +309,12 @@ static void hint_terms(struct eval *e, const struct spf_record *r, const char *d
 		if (t->mechanism == SPF_IP4 || t->mechanism == SPF_IP6)
 			continue;
 		left--;
-		if (strchr(name, '%') != NULL || t->mechanism == SPF_PTR || t->mechanism == SPF_EXISTS)
-			continue;
-		e->dns->hint(e->dns->ctx, name,
-			     t->mechanism == SPF_INCLUDE ? DNS_TXT :
-			     t->mechanism == SPF_MX      ? DNS_MX :
-							   address_type(&e->q->ip));
+		if (strchr(name, '%') == NULL && t->mechanism != SPF_PTR && t->mechanism != SPF_EXISTS) {
+			e->hints++;
+			hint(e, name, term_type(e, t));
+		}
+		if (t->mechanism == SPF_INCLUDE)
+			return;
 	}
 }
 
@@ -339,6 +340,10 @@ static enum spf_result fetch(struct eval *e, const char *domain, struct spf_reco
 	if (found == NULL)
 		return SPF_NONE;
 	if (spf_parse(e->arena, found->text, found->text_n, r) != 0) {
+		if (arena_failed(e->arena)) {
+			e->out->problem = "out of memory";
+			return SPF_TEMPERROR;
+		}
 		(void)permerror(e, "a record that does not follow the grammar");
 		return SPF_PERMERROR;
 	}
@@ -355,6 +360,7 @@ static enum spf_result redirect(struct eval *e, const struct spf_record *r, cons
 		return SPF_PERMERROR;
 	}
 	name = target(e, r->redirect, domain);
+	e->out->path[e->depth - 1] = r->redirect_text;
 	result = name != NULL && spf_is_domain(name) ? check_domain(e, name) : SPF_NONE;
 	if (result != SPF_NONE)
 		return result;
@@ -370,8 +376,9 @@ static enum spf_result run(struct eval *e, const struct spf_record *r, const cha
 		case HIT_NO:
 			break;
 		case HIT_YES:
-			e->out->mechanism = t->text;
-			e->out->record_of = domain;
+			e->out->path[e->depth - 1] = t->text;
+			if (t->mechanism != SPF_INCLUDE) /* else what matched stands deeper */
+				e->out->n_path = e->depth;
 			return t->qualifier;
 		case HIT_TEMPERROR:
 			return SPF_TEMPERROR;
@@ -381,8 +388,7 @@ static enum spf_result run(struct eval *e, const struct spf_record *r, const cha
 	}
 	if (r->redirect != NULL && !r->has_all)
 		return redirect(e, r, domain);
-	e->out->mechanism = NULL;
-	e->out->record_of = domain;
+	e->out->n_path = 0;
 	return SPF_NEUTRAL;
 }
 
@@ -391,10 +397,7 @@ static enum spf_result check_domain(struct eval *e, const char *domain)
 	struct spf_record r;
 	enum spf_result result;
 
-	if (e->depth >= DEPTH_MAX) {
-		(void)permerror(e, "more than ten terms that ask DNS");
-		return SPF_PERMERROR;
-	}
+	assert(e->depth < SPF_PATH_MAX); /* each record but the first took a term */
 	e->depth++;
 	result = fetch(e, domain, &r);
 	if (result == SPF_PASS)
@@ -403,26 +406,39 @@ static enum spf_result check_domain(struct eval *e, const char *domain)
 	return result;
 }
 
+bool spf_is_identity(const char *domain)
+{
+	for (const char *p = domain; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '[')
+			return false;
+	return spf_is_domain(domain);
+}
+
+const char *spf_whole_sender(const struct spf_query *q, struct arena *a)
+{
+	const char *at = strrchr(q->sender, '@');
+
+	if (at == NULL)
+		return arena_printf(a, "postmaster@%s", q->sender[0] != '\0' ? q->sender : q->domain);
+	return at == q->sender ? arena_printf(a, "postmaster%s", at) : q->sender;
+}
+
 void spf_check_host(const struct spf_query *q, const struct spf_dns *dns, struct arena *a, struct spf_answer *out)
 {
 	struct spf_query query = *q;
 	struct eval e = { .q = &query, .dns = dns, .arena = a, .out = out };
-	const char *at = strrchr(q->sender, '@');
 
 	memset(out, 0, sizeof *out);
-	/* Section 4.3: a missing local part is "postmaster". */
-	if (at == NULL)
-		query.sender = arena_printf(a, "postmaster@%s", q->sender[0] != '\0' ? q->sender : q->domain);
-	else if (at == q->sender)
-		query.sender = arena_printf(a, "postmaster%s", at);
+	query.sender = spf_whole_sender(q, a);
 	if (query.sender == NULL) {
 		out->result = SPF_TEMPERROR;
+		out->problem = "out of memory";
 		return;
 	}
-	out->result = spf_is_domain(q->domain) ? check_domain(&e, q->domain) : SPF_NONE;
+	out->result = spf_is_identity(q->domain) ? check_domain(&e, q->domain) : SPF_NONE;
 	if (out->result == SPF_TEMPERROR || out->result == SPF_PERMERROR)
-		out->mechanism = NULL;
+		out->n_path = 0;
 	else
 		out->problem = NULL;
-	out->lookups = e.terms;
+	out->lookups = e.terms < SPF_TERMS_MAX ? e.terms : SPF_TERMS_MAX;
 }

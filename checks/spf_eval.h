@@ -27,15 +27,19 @@ struct spf_query {
 	const char *helo;
 };
 
+/* One for each include and redirect that leads from the domain's own record to the last one, and that one itself. */
+enum { SPF_PATH_MAX = SPF_TERMS_MAX + 1 };
+
 struct spf_answer {
 	enum spf_result result;
-	const char *mechanism; /* as written, what decided; NULL: nothing matched */
-	const char *record_of; /* the domain whose record it stood in */
-	const char *problem;   /* permerror, temperror: a short reason, static */
-	unsigned lookups;      /* terms that asked DNS */
+	/* The terms that decided, as written: those that lead to other records, then what matched; 0: nothing matched. */
+	const char *path[SPF_PATH_MAX];
+	unsigned n_path;
+	const char *problem; /* permerror, temperror: a short reason, static */
+	unsigned lookups;    /* terms that asked DNS */
 };
 
-/* Memory is of the arena. */
+/* Memory is of the arena; so is what `out` points to. */
 void spf_check_host(const struct spf_query *q, const struct spf_dns *dns, struct arena *a, struct spf_answer *out);
 
 /* checks/spf_macro.c: replaces the macros of a domain-spec (section 7); NULL: the result is no usable name, or out of
@@ -50,5 +54,11 @@ const char *spf_expand(struct arena *a, const char *spec, const struct spf_macro
 
 /* Whether a name can be asked: labels of 1-63 bytes, 253 in all, and more than one of them (section 4.3). */
 bool spf_is_domain(const char *name);
+
+/* Whether it can be the domain of an identity: not an address literal either, nor with bytes that no domain has. */
+bool spf_is_identity(const char *domain);
+
+/* The sender with a local part, "postmaster" where it has none (section 4.3); NULL when out of memory. */
+const char *spf_whole_sender(const struct spf_query *q, struct arena *a);
 
 #endif

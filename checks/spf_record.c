@@ -4,7 +4,9 @@
 
 #include "util/bytes.h"
 
-#define VERSION "v=spf1"
+#define RECORD_VERSION "v=spf1"
+
+enum { V4_BITS = 32, V6_BITS = 128, V4_AT = 12 }; /* V4_AT: in a mapped address */
 
 static const char *const result_names[] = {
 	[SPF_NONE] = "none",         [SPF_NEUTRAL] = "neutral",     [SPF_PASS] = "pass",           [SPF_FAIL] = "fail",
@@ -18,9 +20,9 @@ const char *spf_result_name(enum spf_result r)
 
 bool spf_is_record(const char *text, size_t n)
 {
-	size_t v = sizeof VERSION - 1;
+	size_t v = sizeof RECORD_VERSION - 1;
 
-	return n >= v && ascii_equal_n(text, VERSION, v) && (n == v || text[v] == ' ');
+	return n >= v && ascii_equal_n(text, RECORD_VERSION, v) && (n == v || text[v] == ' ');
 }
 
 /* ---- Macro strings (section 7.1) ---- */
@@ -126,33 +128,45 @@ static const char *parse_bits(const char *p, unsigned max, uint8_t *bits)
 	return p;
 }
 
-/* Cuts a dual-cidr-length ("/24", "//64", "/24//64") off the end of arg.  False when what is there is none. */
-static bool cut_dual_cidr(char *arg, struct spf_term *t)
+/* Cuts "/24" or "//64" off the end of arg, if that is what stands there. */
+static void cut_bits(char *arg, const char *slashes, unsigned max, uint8_t *bits)
 {
-	/* A slash within a macro's braces is a delimiter. */
-	char *brace = strrchr(arg, '}'), *slash = strchr(brace != NULL ? brace : arg, '/');
-	const char *p;
+	size_t n = strlen(arg), digits = n, k = strlen(slashes);
+	const char *end;
+	uint8_t value;
 
-	t->bits4 = 32;
-	t->bits6 = 128;
-	if (slash == NULL)
-		return true;
-	*slash = '\0';
-	p = slash + 1;
-	if (*p != '/') {
-		p = parse_bits(p, 32, &t->bits4);
-		if (p == NULL || *p == '\0')
-			return p != NULL;
-		if (*p++ != '/')
-			return false;
-	}
-	if (*p++ != '/')
-		return false;
-	p = parse_bits(p, 128, &t->bits6);
-	return p != NULL && *p == '\0';
+	while (digits > 0 && ascii_is_digit(arg[digits - 1]))
+		digits--;
+	if (digits < k || memcmp(arg + digits - k, slashes, k) != 0)
+		return;
+	end = parse_bits(arg + digits, max, &value);
+	if (end == NULL || *end != '\0')
+		return;
+	*bits = value;
+	arg[digits - k] = '\0';
+}
+
+/* Cuts a dual-cidr-length ("/24", "//64", "/24//64") off the end of arg.  What is like one, but none, stays: a domain
+ * may hold slashes, but not end so. */
+static void cut_dual_cidr(char *arg, struct spf_term *t)
+{
+	t->bits4 = V4_BITS;
+	t->bits6 = V6_BITS;
+	cut_bits(arg, "//", V6_BITS, &t->bits6);
+	cut_bits(arg, "/", V4_BITS, &t->bits4);
 }
 
 /* ---- Mechanisms ---- */
+
+/* ip_parse() reads ::ffff:192.0.2.1 as an IPv4 address; behind ip6: it is none, and matches no IPv4 client (section 5). */
+static void map_ip4(struct ip *ip)
+{
+	struct ip mapped = { .family = IP_V6 };
+
+	mapped.b[V4_AT - 2] = mapped.b[V4_AT - 1] = 0xff;
+	memcpy(mapped.b + V4_AT, ip->b, V4_BITS / 8);
+	*ip = mapped;
+}
 
 static bool parse_ip(const char *arg, unsigned family, struct ip_net *net)
 {
@@ -160,7 +174,7 @@ static bool parse_ip(const char *arg, unsigned family, struct ip_net *net)
 	const char *slash = strchr(arg, '/');
 	size_t n = slash != NULL ? (size_t)(slash - arg) : strlen(arg);
 
-	net->bits = family == IP_V4 ? 32 : 128;
+	net->bits = family == IP_V4 ? V4_BITS : V6_BITS;
 	if (n == 0 || n >= sizeof text)
 		return false;
 	memcpy(text, arg, n);
@@ -176,13 +190,10 @@ static bool parse_ip(const char *arg, unsigned family, struct ip_net *net)
 	}
 	if (ip_parse(&net->ip, text) != 0)
 		return false;
-	if (family == IP_V6 && net->ip.family == IP_V4) { /* ::ffff:192.0.2.0/120 is a network of IPv4 addresses */
-		if (net->bits < 96)
-			return false;
-		net->bits = (uint8_t)(net->bits - 96);
-	} else if (net->ip.family != family) {
+	if (family == IP_V6 && net->ip.family == IP_V4)
+		map_ip4(&net->ip);
+	if (net->ip.family != family)
 		return false;
-	}
 	net->ip = ip_mask(&net->ip, net->bits);
 	return true;
 }
@@ -195,9 +206,9 @@ static const struct mechanism {
 	enum spf_mechanism id;
 	enum argument arg;
 } mechanisms[] = {
-	{ "all", SPF_ALL, ARG_NONE },         { "include", SPF_INCLUDE, ARG_DOMAIN }, { "a", SPF_A, ARG_DOMAIN_CIDR },
-	{ "mx", SPF_MX, ARG_DOMAIN_CIDR },    { "ptr", SPF_PTR, ARG_MAY_DOMAIN },     { "ip4", SPF_IP4, ARG_NET },
-	{ "ip6", SPF_IP6, ARG_NET },          { "exists", SPF_EXISTS, ARG_DOMAIN },
+	{ "all", SPF_ALL, ARG_NONE },      { "include", SPF_INCLUDE, ARG_DOMAIN }, { "a", SPF_A, ARG_DOMAIN_CIDR },
+	{ "mx", SPF_MX, ARG_DOMAIN_CIDR }, { "ptr", SPF_PTR, ARG_MAY_DOMAIN },     { "ip4", SPF_IP4, ARG_NET },
+	{ "ip6", SPF_IP6, ARG_NET },       { "exists", SPF_EXISTS, ARG_DOMAIN },
 };
 
 static const struct mechanism *find_mechanism(const char *p, size_t n)
@@ -213,8 +224,8 @@ static bool parse_argument(const struct mechanism *m, char *arg, struct spf_term
 {
 	if (m->arg == ARG_NET)
 		return arg[0] == ':' && parse_ip(arg + 1, m->id == SPF_IP4 ? IP_V4 : IP_V6, &t->net);
-	if (m->arg == ARG_DOMAIN_CIDR && !cut_dual_cidr(arg, t))
-		return false;
+	if (m->arg == ARG_DOMAIN_CIDR)
+		cut_dual_cidr(arg, t);
 	if (arg[0] == '\0')
 		return m->arg != ARG_DOMAIN;
 	if (m->arg == ARG_NONE || arg[0] != ':' || !is_domain_spec(arg + 1))
@@ -271,6 +282,7 @@ static bool parse_modifier(const char *term, size_t name_n, struct spf_record *r
 		if (r->redirect != NULL || !is_domain_spec(value))
 			return false;
 		r->redirect = value;
+		r->redirect_text = term;
 		return true;
 	}
 	if (name_n == 3 && ascii_equal_n(term, "exp", 3)) {
@@ -289,9 +301,12 @@ int spf_parse(struct arena *a, const char *text, size_t n, struct spf_record *ou
 	char *copy, *p;
 
 	memset(out, 0, sizeof *out);
-	if (!spf_is_record(text, n) || memchr(text, '\0', n) != NULL || (copy = arena_strndup(a, text, n)) == NULL)
+	if (n > SPF_RECORD_MAX || !spf_is_record(text, n) || memchr(text, '\0', n) != NULL)
 		return -1;
-	p = copy + sizeof VERSION - 1;
+	copy = arena_strndup(a, text, n);
+	if (copy == NULL)
+		return -1;
+	p = copy + sizeof RECORD_VERSION - 1;
 	for (;;) {
 		char *term;
 		size_t name_n;

@@ -11,6 +11,9 @@
 #include "util/arena.h"
 #include "util/ip.h"
 
+/* Longer records are none: honest ones stay below 512 bytes (section 3.4), and each term costs memory and time. */
+enum { SPF_RECORD_MAX = 8192 };
+
 enum spf_result { SPF_NONE, SPF_NEUTRAL, SPF_PASS, SPF_FAIL, SPF_SOFTFAIL, SPF_TEMPERROR, SPF_PERMERROR };
 
 enum spf_mechanism { SPF_ALL, SPF_INCLUDE, SPF_A, SPF_MX, SPF_PTR, SPF_IP4, SPF_IP6, SPF_EXISTS };
@@ -27,14 +30,15 @@ struct spf_term {
 
 struct spf_record {
 	struct spf_term *terms;
-	const char *redirect; /* domain-spec; NULL: none */
+	const char *redirect;      /* domain-spec; NULL: none */
+	const char *redirect_text; /* as written */
 	bool has_all;
 };
 
 /* Whether a TXT record is an SPF record: "v=spf1" alone or before a space (section 4.5). */
 bool spf_is_record(const char *text, size_t n);
 
-/* Parses a whole record.  0; -1 when it is no record of the grammar (permerror), or out of memory. */
+/* Parses a whole record.  0; -1 when it is no record of the grammar, too long (permerror), or out of memory. */
 int spf_parse(struct arena *a, const char *text, size_t n, struct spf_record *out);
 
 /* "none", "neutral", "pass", ... (section 2.6). */

@@ -7,12 +7,12 @@
 #include "checks/limits.h"
 #include "checks/lists.h"
 #include "checks/rates.h"
+#include "checks/spf.h"
 #include "greylist/greylist.h"
 
 const struct check *const engine_checks[] = {
-	&limits_check,       &allow_check,    &deny_clients_check,
-	&deny_senders_check, &fcrdns_check,   &dnsbl_check,
-	&rates_check,        &greylist_check, NULL,
+	&limits_check, &allow_check, &deny_clients_check, &deny_senders_check, &fcrdns_check,
+	&dnsbl_check,  &spf_check,   &rates_check,        &greylist_check,     NULL,
 };
 
 const struct finisher *const engine_finishers[] = {

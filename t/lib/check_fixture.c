@@ -176,7 +176,8 @@ void fixture_drop(struct check_fixture *f)
 {
 	struct check_call c;
 
-	if (f->conn == NULL || f->arena == NULL || f->def->drop == NULL || f->def->scope != SCOPE_SESSION)
+	if (f->conn == NULL || f->arena == NULL || f->def->drop == NULL || f->def->scope == SCOPE_RECIPIENT ||
+	    (f->def->scope == SCOPE_MESSAGE && f->txn == NULL))
 		return;
 	c = fixture_call(f, NULL);
 	f->def->drop(&c);

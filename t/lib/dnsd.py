@@ -20,6 +20,7 @@ Zone file: one record or behaviour a line; `#` or `;` at the start of a line or 
     192.0.2.1          PTR    mx.example.org          # an address as NAME stands for its reverse name (IPv6 too)
     odd.test           A      RAW deadbeef00          # rdata in hex, as it is
     odd.test           TYPE99 RAW 00
+    "two words.test"   A      192.0.2.2               # a name may be quoted as well
 
     NAME TYPE BEHAVIOUR        TYPE `*`: all types; NAME may be a wildcard, or `*` for every name
     dead.test          *      TIMEOUT                 # no answer at all
@@ -162,7 +163,8 @@ class Zone:
             return
         if len(words) < 3:
             raise ZoneError("NAME TYPE DATA expected")
-        name, kind = owner(words[0][1]), words[1][1].upper()
+        name = words[0][1].decode("utf-8", "replace") if words[0][0] else words[0][1]
+        name, kind = owner(name), words[1][1].upper()
         what = words[2][1]
         if not words[2][0] and (what in RCODES or what in ("TIMEOUT", "TRUNCATE", "GARBAGE", "NODATA", "DELAY")):
             number = ANY if kind in (ANY, "ANY") else type_number(kind)
