@@ -132,7 +132,8 @@ sfsistat milter_answer(SMFICTX *ctx, struct milter_session *s, enum stage at, co
 	milter_owe(s, at, a);
 	if (!(s->replies & (1u << at)))
 		return SMFIS_NOREPLY;
-	if (s->refusal.kind == ANSWER_CONTINUE)
+	/* libmilter takes no text at CONNECT, and a 5xx there makes Postfix greet with its own. */
+	if (s->refusal.kind == ANSWER_CONTINUE || at == STAGE_CONNECT)
 		return SMFIS_CONTINUE;
 	return give(ctx, s, at);
 }

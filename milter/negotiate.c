@@ -22,11 +22,14 @@ static const struct step {
 	{ STAGE_BODY, 0, SMFIP_NR_BODY },
 };
 
-/* Where an answer may be needed.  At CONNECT none can carry a text, so a refusal waits for HELO, or, when the client
- * leaves that out, for MAIL. */
+/*
+ * Where an answer may be needed.  At CONNECT none can carry a text, so a refusal waits for HELO, or, when the client
+ * leaves that out, for MAIL.  CONNECT is answered all the same: Postfix keeps what needs no answer in its buffer, and
+ * questions to DNS should leave while the client still reads the greeting.
+ */
 static unsigned stages_to_answer(const struct engine_needs *needs)
 {
-	unsigned stages = 1u << STAGE_END;
+	unsigned stages = 1u << STAGE_END | 1u << STAGE_CONNECT;
 
 	for (int i = STAGE_HELO; i < STAGE_END; i++) {
 		if (needs->reply[i])

@@ -112,8 +112,8 @@ static const char *value_of(void *ctx, const char *name)
 	return NULL;
 }
 
-/* Sends the next event.  Answers whether a reply comes. */
-static int send_step(const struct load *l, struct conn *c)
+/* Queues the next event. */
+static enum mta_sent send_step(const struct load *l, struct conn *c)
 {
 	char text[VALUE_SIZE], size[VALUE_SIZE];
 	unsigned t = c->triplet;
@@ -147,7 +147,7 @@ static int send_step(const struct load *l, struct conn *c)
 	case OVER:
 		break;
 	}
-	return 0;
+	return MTA_SKIPPED;
 }
 
 static void watch(const struct load *l, struct conn *c, int op, bool write)
@@ -170,7 +170,7 @@ static int flush(const struct load *l, struct conn *c)
 
 static int send_until_reply(const struct load *l, struct conn *c)
 {
-	while (c->step < OVER && !send_step(l, c))
+	while (c->step < OVER && send_step(l, c) != MTA_ANSWERED)
 		;
 	return flush(l, c);
 }
@@ -201,6 +201,9 @@ static void end_conn(struct load *l, struct conn *c, bool error)
 	l->errors += error;
 	if (!error)
 		l->latency_us[l->done++] = now_us() - c->began_us;
+	/* Postfix aborts after the end of the message, and at the end of the session, before it leaves. */
+	mta_abort(&c->mta);
+	mta_abort(&c->mta);
 	mta_quit(&c->mta);
 	mta_flush(&c->mta);
 	mta_done(&c->mta);

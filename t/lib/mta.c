@@ -33,21 +33,19 @@ enum {
 	CMD_UNKNOWN = 'U'
 };
 
-/* An event: the bit that keeps it away, the bit that promises no reply, and where its macros stand. */
+/* An event: the bit that keeps it away, the bit that promises no reply, and which list its macros are of. */
 static const struct event {
 	char cmd;
 	uint32_t none, no_reply;
-	int place;
+	int macros;    /* -1: none */
+	bool envelope; /* the macros come even when the event does not */
 } events[] = {
-	{ CMD_CONNECT, 0x001, 0x01000, MTA_CONNECT }, { CMD_HELO, 0x002, 0x02000, MTA_HELO },
-	{ CMD_MAIL, 0x004, 0x04000, MTA_MAIL },       { CMD_RCPT, 0x008, 0x08000, MTA_RCPT },
-	{ CMD_DATA, 0x200, 0x10000, MTA_DATA },       { CMD_HEADER, 0x020, 0x00080, -1 },
-	{ CMD_EOH, 0x040, 0x40000, MTA_EOH },         { CMD_BODY, 0x010, 0x80000, -1 },
-	{ CMD_UNKNOWN, 0x100, 0x20000, -1 },          { CMD_END, 0, 0, MTA_END },
+	{ CMD_CONNECT, 0x001, 0x01000, MTA_CONNECT, true }, { CMD_HELO, 0x002, 0x02000, MTA_HELO, true },
+	{ CMD_MAIL, 0x004, 0x04000, MTA_MAIL, true },       { CMD_RCPT, 0x008, 0x08000, MTA_RCPT, true },
+	{ CMD_DATA, 0x200, 0x10000, MTA_DATA, true },       { CMD_HEADER, 0x020, 0x00080, MTA_EOH, false },
+	{ CMD_EOH, 0x040, 0x40000, MTA_EOH, false },        { CMD_BODY, 0x010, 0x80000, MTA_END, false },
+	{ CMD_UNKNOWN, 0x100, 0x20000, -1, false },         { CMD_END, 0, 0, MTA_END, false },
 };
-
-/* The byte that stands for a stage in a macro packet. */
-static const char place_cmd[MTA_PLACES] = { CMD_CONNECT, CMD_HELO, CMD_MAIL, CMD_RCPT, CMD_DATA, CMD_END, CMD_EOH };
 
 /* Postfix's milter_*_macros. */
 static const char *const default_macros[MTA_PLACES] = {
@@ -144,23 +142,22 @@ static bool wanted(const struct mta *m, char cmd)
 	return !(m->steps & event_of(cmd)->none);
 }
 
-static int replied(const struct mta *m, char cmd)
+static enum mta_sent sent(const struct mta *m, char cmd)
 {
-	return !(m->steps & event_of(cmd)->no_reply);
+	return m->steps & event_of(cmd)->no_reply ? MTA_SILENT : MTA_ANSWERED;
 }
 
-/* The macros of a stage that have a value; none at all makes no packet. */
-static void put_macros(struct mta *m, int place)
+/* The macros of an event that have a value. */
+static void put_macros(struct mta *m, const struct event *e)
 {
 	char *names, *rest, *name;
-	size_t at, empty;
+	size_t at;
 
-	if (place < 0 || !m->macros[place])
+	if (e->macros < 0)
 		return;
-	rest = names = must(strdup(m->macros[place]));
+	rest = names = must(strdup(m->macros[e->macros]));
 	at = begin(m, CMD_MACRO);
-	put(&m->out, &place_cmd[place], 1);
-	empty = m->out.n;
+	put(&m->out, &e->cmd, 1);
 	while ((name = strsep(&rest, " ,")) != NULL) {
 		const char *value = *name && m->value ? m->value(m->ctx, name) : NULL;
 
@@ -170,19 +167,23 @@ static void put_macros(struct mta *m, int place)
 		}
 	}
 	free(names);
-	if (m->out.n == empty)
-		m->out.n = at;
-	else
-		finish(m, at);
+	finish(m, at);
 }
 
-static size_t begin_event(struct mta *m, char cmd)
+/* Begins an event with its macros.  False when it is not wanted. */
+static bool begin_event(struct mta *m, char cmd, size_t *at)
 {
-	put_macros(m, event_of(cmd)->place);
-	return begin(m, cmd);
+	const struct event *e = event_of(cmd);
+
+	if (wanted(m, cmd) || e->envelope)
+		put_macros(m, e);
+	if (!wanted(m, cmd))
+		return false;
+	*at = begin(m, cmd);
+	return true;
 }
 
-int mta_negotiate(struct mta *m, uint32_t actions, uint32_t steps)
+enum mta_sent mta_negotiate(struct mta *m, uint32_t actions, uint32_t steps)
 {
 	size_t at = begin(m, CMD_NEGOTIATE);
 
@@ -190,7 +191,7 @@ int mta_negotiate(struct mta *m, uint32_t actions, uint32_t steps)
 	put_number(&m->out, actions);
 	put_number(&m->out, steps);
 	finish(m, at);
-	return 1;
+	return MTA_ANSWERED;
 }
 
 int mta_negotiated(struct mta *m, const struct mta_packet *p)
@@ -214,14 +215,13 @@ int mta_negotiated(struct mta *m, const struct mta_packet *p)
 	return 0;
 }
 
-int mta_connect(struct mta *m, const char *host, const char *addr, uint16_t port)
+enum mta_sent mta_connect(struct mta *m, const char *host, const char *addr, uint16_t port)
 {
 	uint16_t net_port = htons(port);
 	size_t at;
 
-	if (!wanted(m, CMD_CONNECT))
-		return 0;
-	at = begin_event(m, CMD_CONNECT);
+	if (!begin_event(m, CMD_CONNECT, &at))
+		return MTA_SKIPPED;
 	put_text(&m->out, host);
 	if (addr) {
 		put(&m->out, strchr(addr, ':') ? "6" : "4", 1);
@@ -231,49 +231,48 @@ int mta_connect(struct mta *m, const char *host, const char *addr, uint16_t port
 		put(&m->out, "U", 1);
 	}
 	finish(m, at);
-	return replied(m, CMD_CONNECT);
+	return sent(m, CMD_CONNECT);
 }
 
 /* An event with strings, one behind the other. */
-static int strings(struct mta *m, char cmd, const char *const *argv)
+static enum mta_sent strings(struct mta *m, char cmd, const char *const *argv)
 {
 	size_t at;
 
-	if (!wanted(m, cmd))
-		return 0;
-	at = begin_event(m, cmd);
+	if (!begin_event(m, cmd, &at))
+		return MTA_SKIPPED;
 	for (; *argv; argv++)
 		put_text(&m->out, *argv);
 	finish(m, at);
-	return replied(m, cmd);
+	return sent(m, cmd);
 }
 
-int mta_helo(struct mta *m, const char *name)
+enum mta_sent mta_helo(struct mta *m, const char *name)
 {
 	return strings(m, CMD_HELO, (const char *const[]){ name, NULL });
 }
 
-int mta_mail(struct mta *m, const char *const *argv)
+enum mta_sent mta_mail(struct mta *m, const char *const *argv)
 {
 	return strings(m, CMD_MAIL, argv);
 }
 
-int mta_rcpt(struct mta *m, const char *const *argv)
+enum mta_sent mta_rcpt(struct mta *m, const char *const *argv)
 {
 	return strings(m, CMD_RCPT, argv);
 }
 
-int mta_data(struct mta *m)
+enum mta_sent mta_data(struct mta *m)
 {
 	return strings(m, CMD_DATA, (const char *const[]){ NULL });
 }
 
-int mta_unknown(struct mta *m, const char *command)
+enum mta_sent mta_unknown(struct mta *m, const char *command)
 {
 	return strings(m, CMD_UNKNOWN, (const char *const[]){ command, NULL });
 }
 
-int mta_header(struct mta *m, const char *name, const char *value)
+enum mta_sent mta_header(struct mta *m, const char *name, const char *value)
 {
 	/* The MTA takes the space behind the colon off unless the filter wants it. */
 	if (!(m->steps & MTA_STEP_HDR_LEADSPC) && *value == ' ')
@@ -281,39 +280,43 @@ int mta_header(struct mta *m, const char *name, const char *value)
 	return strings(m, CMD_HEADER, (const char *const[]){ name, value, NULL });
 }
 
-int mta_eoh(struct mta *m)
+enum mta_sent mta_eoh(struct mta *m)
 {
 	return strings(m, CMD_EOH, (const char *const[]){ NULL });
 }
 
-int mta_body(struct mta *m, const char *p, size_t n)
+enum mta_sent mta_body(struct mta *m, const char *p, size_t n)
 {
 	size_t at;
 
-	if (!wanted(m, CMD_BODY) || n == 0)
-		return 0;
-	at = begin(m, CMD_BODY);
+	if (n == 0)
+		return MTA_SILENT;
+	if (!begin_event(m, CMD_BODY, &at))
+		return MTA_SKIPPED;
 	put(&m->out, p, n < CHUNK ? n : CHUNK);
 	finish(m, at);
-	return replied(m, CMD_BODY);
+	return sent(m, CMD_BODY);
 }
 
-int mta_end(struct mta *m)
+enum mta_sent mta_end(struct mta *m)
 {
-	finish(m, begin_event(m, CMD_END));
-	return 1;
+	size_t at;
+
+	begin_event(m, CMD_END, &at);
+	finish(m, at);
+	return MTA_ANSWERED;
 }
 
-int mta_abort(struct mta *m)
+enum mta_sent mta_abort(struct mta *m)
 {
 	finish(m, begin(m, CMD_ABORT));
-	return 0;
+	return MTA_SILENT;
 }
 
-int mta_quit(struct mta *m)
+enum mta_sent mta_quit(struct mta *m)
 {
 	finish(m, begin(m, CMD_QUIT));
-	return 0;
+	return MTA_SILENT;
 }
 
 /* ---- Transport ---- */

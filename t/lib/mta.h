@@ -3,7 +3,9 @@
  *
  * Events are queued (mta_mail() ...) and leave with mta_flush(); each answers whether the filter will reply to it, so
  * that a caller with many connections queues until one does, and waits for readiness itself.  What the filter
- * negotiated away is not sent, and what it promised not to answer is not waited for.
+ * negotiated away is not sent, and what it promised not to answer is not waited for.  As Postfix does it, macros come
+ * before every event, each field and body chunk included, also when they are empty, and before an event of the
+ * envelope even when that is not wanted.
  */
 #ifndef MILLGATE_T_LIB_MTA_H
 #define MILLGATE_T_LIB_MTA_H
@@ -73,26 +75,32 @@ int mta_dial(const char *spec, bool nonblock);
 void mta_init(struct mta *m, int fd, const char *(*value)(void *ctx, const char *name), void *ctx);
 void mta_done(struct mta *m); /* closes */
 
-/* ---- Events: 1 when a reply will come, 0 when none will ---- */
+/* ---- Events ---- */
 
-int mta_negotiate(struct mta *m, uint32_t actions, uint32_t steps);
+enum mta_sent {
+	MTA_SKIPPED = -1, /* negotiated away */
+	MTA_SILENT,       /* queued; no reply will come */
+	MTA_ANSWERED      /* queued; a reply will come */
+};
+
+enum mta_sent mta_negotiate(struct mta *m, uint32_t actions, uint32_t steps);
 /* Takes the answer in: call it with the packet MTA_NEGOTIATED.  0, or -1 when it is none that fits. */
 int mta_negotiated(struct mta *m, const struct mta_packet *p);
 
 /* addr: IPv4 or IPv6 as text; NULL: not known. */
-int mta_connect(struct mta *m, const char *host, const char *addr, uint16_t port);
-int mta_helo(struct mta *m, const char *name);
+enum mta_sent mta_connect(struct mta *m, const char *host, const char *addr, uint16_t port);
+enum mta_sent mta_helo(struct mta *m, const char *name);
 /* NULL-terminated: the path, then parameters. */
-int mta_mail(struct mta *m, const char *const *argv);
-int mta_rcpt(struct mta *m, const char *const *argv);
-int mta_data(struct mta *m);
-int mta_unknown(struct mta *m, const char *command);
-int mta_header(struct mta *m, const char *name, const char *value);
-int mta_eoh(struct mta *m);
-int mta_body(struct mta *m, const char *p, size_t n);
-int mta_end(struct mta *m);
-int mta_abort(struct mta *m);
-int mta_quit(struct mta *m);
+enum mta_sent mta_mail(struct mta *m, const char *const *argv);
+enum mta_sent mta_rcpt(struct mta *m, const char *const *argv);
+enum mta_sent mta_data(struct mta *m);
+enum mta_sent mta_unknown(struct mta *m, const char *command);
+enum mta_sent mta_header(struct mta *m, const char *name, const char *value);
+enum mta_sent mta_eoh(struct mta *m);
+enum mta_sent mta_body(struct mta *m, const char *p, size_t n);
+enum mta_sent mta_end(struct mta *m);
+enum mta_sent mta_abort(struct mta *m);
+enum mta_sent mta_quit(struct mta *m);
 
 /* ---- Transport ---- */
 

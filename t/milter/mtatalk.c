@@ -225,9 +225,8 @@ static bool passed_over(struct talk *t, const char *event)
 }
 
 /* Sends what an event queued, and prints what comes. */
-static void answer(struct talk *t, const char *event, int replied)
+static void answer(struct talk *t, const char *event, enum mta_sent sent)
 {
-	bool queued = t->mta.out.n > 0;
 	struct mta_packet p;
 
 	if (passed_over(t, event)) {
@@ -235,10 +234,10 @@ static void answer(struct talk *t, const char *event, int replied)
 		printf("%s over\n", event);
 		return;
 	}
-	if (!replied) {
+	if (sent != MTA_ANSWERED) {
 		if (mta_flush(&t->mta) != 1)
 			fail(t, 1, "the filter is gone");
-		printf("%s %s\n", event, queued ? "none" : "skipped");
+		printf("%s %s\n", event, sent == MTA_SILENT ? "none" : "skipped");
 		return;
 	}
 	do {

@@ -81,8 +81,7 @@ static void test_connect(void)
 	static const char name[] = "mail.example.org";
 
 	begin_answered();
-	is_int(milter_on_connect(&ctx, (char *)name, inet4("192.0.2.1", 4000)), SMFIS_NOREPLY,
-	       "CONNECT is never answered");
+	is_int(milter_on_connect(&ctx, (char *)name, inet4("192.0.2.1", 4000)), SMFIS_CONTINUE, "CONNECT is answered");
 	is_str(fake_log_take(), "connect 192.0.2.1 name=mail.example.org ptr=- resolve=-\n", "IPv4");
 	milter_on_connect(&ctx, (char *)name, inet6("2001:db8::1", 4000));
 	is_str(fake_log_take(), "connect 2001:db8::1 name=mail.example.org ptr=- resolve=-\n", "IPv6");
@@ -317,7 +316,7 @@ static void test_refusal_at_connect(void)
 {
 	begin_answered();
 	refuse(STAGE_CONNECT, 421);
-	is_int(milter_on_connect(&ctx, (char *)"x", inet4("192.0.2.1", 1)), SMFIS_NOREPLY, "CONNECT takes no text");
+	is_int(milter_on_connect(&ctx, (char *)"x", inet4("192.0.2.1", 1)), SMFIS_CONTINUE, "CONNECT takes no text");
 	fake_log_take();
 	is_int(milter_on_helo(&ctx, (char *)"x"), SMFIS_TEMPFAIL, "so HELO is refused");
 	is_str(fake_log_take(), "helo x\nsetreply 421 4.7.1 no\n", "with the text of CONNECT");

@@ -108,6 +108,8 @@ static int talk(struct mta *m)
 	if (mta_wait(m, &p) != 0 || mta_negotiated(m, &p) != 0)
 		return -1;
 	mta_connect(m, "mail.example.org", "192.0.2.1", 4000);
+	if (mta_wait(m, &p) != 0 || p.kind != MTA_CONTINUE)
+		return -1;
 	mta_mail(m, (const char *const[]){ "<a@b>", NULL });
 	mta_rcpt(m, (const char *const[]){ "<c@d>", NULL });
 	mta_end(m);
