@@ -254,7 +254,8 @@ void conn_close_idle(struct net_server *s)
 	while (c != NULL) {
 		struct conn *next = c->next;
 
-		if (atomic_load_explicit(&c->owner, memory_order_acquire) == CONN_LOOP && !c->writing)
+		/* One that a worker has is paused, so that it must be handed back even if nothing is left to do. */
+		if (!pause_if_served(c) && !c->writing)
 			conn_close(c);
 		c = next;
 	}
