@@ -1,9 +1,18 @@
 # checks/: one file per check.
 
 noinst_LIBRARIES += libchecks.a
+libchecks_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) $(CRYPTO_CFLAGS)
 libchecks_a_SOURCES = \
 	checks/common.c \
 	checks/common.h \
+	checks/dkim.c checks/dkim.h \
+	checks/dkim_cache.c checks/dkim_cache.h \
+	checks/dkim_hash.c checks/dkim_hash.h \
+	checks/dkim_judge.c checks/dkim_judge.h \
+	checks/dkim_key.c checks/dkim_key.h \
+	checks/dkim_record.c checks/dkim_record.h \
+	checks/dkim_sig.c checks/dkim_sig.h \
+	checks/dkim_tags.c checks/dkim_tags.h \
 	checks/dnsbl.c \
 	checks/dnsbl.h \
 	checks/dnsbl_codes.c \

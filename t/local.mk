@@ -38,7 +38,7 @@ EXTRA_DIST += $(TREE_TESTS) t/run t/lint .ci/run
 lint:
 	@top_srcdir='$(top_srcdir)' CPPFLAGS='-I. -D_GNU_SOURCE $(DEFS) $(LINT_CPPFLAGS) $(CPPFLAGS)' \
 		CFLAGS='-std=c11 -O2 $(WARNING_CFLAGS)' $(SHELL) $(top_srcdir)/t/lint
-LINT_CPPFLAGS = $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(PSL_CFLAGS) $(CONFIG_CFLAGS) \
+LINT_CPPFLAGS = $(OPENDKIM_CFLAGS) $(CRYPTO_CFLAGS) $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(PSL_CFLAGS) $(CONFIG_CFLAGS) \
 	$(PCRE2_CFLAGS) $(MILTER_CFLAGS) $(cmd_cppflags)
 
 bench: all $(bench_programs)

@@ -4,6 +4,7 @@ e2e_tests = \
 	t/e2e/combine.py \
 	t/e2e/config.py \
 	t/e2e/daemon.py \
+	t/e2e/dkim_corpus.py \
 	t/e2e/dns_away.py \
 	t/e2e/dnsbl.py \
 	t/e2e/fcrdns.py \
