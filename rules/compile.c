@@ -237,7 +237,7 @@ static bool may_spare(const struct rules *r, const struct compiled_rule *c)
 	for (size_t i = c->pub.index + 1; i < r->n; i++) {
 		const struct compiled_rule *b = r->v[i];
 
-		if ((accept || (c->skips & b->section) != 0) && refuses_late(b))
+		if (((accept && !b->past_accept) || (c->skips & b->section) != 0) && refuses_late(b))
 			return true;
 	}
 	return false;
@@ -281,6 +281,10 @@ static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 
 int rules_compile(struct rules *r, struct error_list *errors)
 {
+	if (arena_failed(r->arena)) { /* what was added is not whole */
+		error_add(errors, NULL, 0, "out of memory");
+		return -1;
+	}
 	r->stages = 0;
 	for (size_t i = 0; i < r->n; i++)
 		compile_rule(r, r->v[i]);
@@ -290,8 +294,5 @@ int rules_compile(struct rules *r, struct error_list *errors)
 			r->stages |= stages_of(r, r->v[i]);
 	}
 	rules_warn(r, errors);
-	if (!arena_failed(r->arena))
-		return 0;
-	error_add(errors, NULL, 0, "out of memory");
-	return -1;
+	return 0;
 }

@@ -83,20 +83,16 @@ static void leave_open(struct walk *w, const struct compiled_rule *c)
 		w->undecided = true;
 }
 
+/* Of a final action. */
 static enum verdict_kind kind_of(const struct rule_action *a)
 {
-	switch (a->kind) {
-	case ACTION_REJECT:
-		return VERDICT_REJECT;
-	case ACTION_DEFER:
-		return VERDICT_DEFER;
-	case ACTION_DELETE:
-		return VERDICT_DISCARD;
-	case ACTION_QUARANTINE:
-		return VERDICT_QUARANTINE;
-	default:
-		return VERDICT_ACCEPT;
-	}
+	static const enum verdict_kind kinds[] = { [ACTION_ACCEPT] = VERDICT_ACCEPT,
+						   [ACTION_REJECT] = VERDICT_REJECT,
+						   [ACTION_DEFER] = VERDICT_DEFER,
+						   [ACTION_DELETE] = VERDICT_DISCARD,
+						   [ACTION_QUARANTINE] = VERDICT_QUARANTINE };
+
+	return kinds[a->kind];
 }
 
 /* The rule ends evaluation, now or, when it is not its stage yet, for certain later. */
@@ -169,7 +165,7 @@ static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 
 static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool doubtful)
 {
-	bool matters = (c->final != NULL || c->skips != 0) && !c->pub.shadow && !w->accepted;
+	bool matters = !c->pub.shadow && (may_end(w, c) || (c->skips != 0 && !w->accepted));
 
 	if (!matters || w->e.on_error == ON_ERROR_IGNORE)
 		return true;

@@ -184,7 +184,7 @@ static int parse_when(struct rules *r, struct compiled_rule *c, const struct con
 static int parse_flags(struct rules *r, struct compiled_rule *c, const struct conf_node *node,
 		       struct error_list *errors)
 {
-	const struct conf_node *shadow = conf_child(node, "shadow");
+	const struct conf_node *shadow = conf_child(node, "shadow"), *past = conf_child(node, past_accept_key);
 	int refuse_at = STAGE_RCPT, rc = 0;
 
 	c->pub.shadow = r->shadow;
@@ -198,7 +198,7 @@ static int parse_flags(struct rules *r, struct compiled_rule *c, const struct co
 	if (parse_word(r, node, "refuse_at", refuse_names, &refuse_at, errors) != 0)
 		rc = -1;
 	c->pub.refuse_at = (enum stage)refuse_at;
-	c->past_accept = conf_child(node, past_accept_key) != NULL;
+	c->past_accept = past != NULL && past->flag;
 	return rc;
 }
 
@@ -208,27 +208,34 @@ static struct compiled_rule *parse_rule(struct rules *r, const struct conf_node 
 	struct compiled_rule *c = arena_alloc(r->arena, sizeof *c);
 	const struct conf_node *then;
 	unsigned before = errors->errors;
+	int rc = 0;
 
 	if (node->type != CONF_GROUP) {
 		error_add(errors, node->file, node->line,
-			  "a rule is a group, { name = ...; when = ...; then = ...; }, "
-			  "not %s",
+			  "a rule is a group, { name = ...; when = ...; then = ...; }, not %s",
 			  conf_type_name(node->type));
 		return NULL;
 	}
-	if (c == NULL)
+	if (c == NULL) {
+		error_add(errors, node->file, node->line, "out of memory");
 		return NULL;
+	}
 	c->pub.file = arena_strdup(r->arena, node->file);
 	c->pub.line = node->line;
 	check_keys(r, node, built_in, errors);
-	parse_name(r, c, node, errors);
-	parse_flags(r, c, node, errors);
-	parse_when(r, c, node, errors);
+	if (parse_name(r, c, node, errors) != 0)
+		rc = -1;
+	if (parse_flags(r, c, node, errors) != 0)
+		rc = -1;
+	if (parse_when(r, c, node, errors) != 0)
+		rc = -1;
 	then = conf_child(node, "then");
 	if (then == NULL)
 		error_add(errors, node->file, node->line, "a rule needs actions: then = { ... }");
-	else
-		rule_parse_actions(r, c, then, errors);
+	else if (rule_parse_actions(r, c, then, errors) != 0)
+		rc = -1;
+	if (rc != 0 && errors->errors == before) /* what fails without a word has had no memory */
+		error_add(errors, node->file, node->line, "out of memory");
 	return errors->errors == before ? c : NULL;
 }
 

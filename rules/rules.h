@@ -140,21 +140,26 @@ struct rules_hit {
 };
 
 struct rules_outcome {
-	/* The first final action in order: VERDICT_NONE while an undecided earlier rule could still make it milder (accept
-	 * it, or skip its section), or, before END, while nothing refuses.  An undecided rule that
-	 * would itself refuse, delete or hold keeps no refusal back.  At END: VERDICT_ACCEPT when no rule refuses. */
+	/*
+	 * The first final action in order.  VERDICT_NONE while a rule before it that is still open could make it milder
+	 * (accept the mail, or skip its section), and, before END, while nothing refuses.  An open rule that would itself
+	 * refuse, delete or hold the mail keeps no refusal back.  At END: VERDICT_ACCEPT when no rule refuses.
+	 */
 	enum verdict_kind kind;
 	const struct rule *rule;          /* who decided; NULL for a plain VERDICT_ACCEPT */
 	const struct rule_action *action; /* its final action; NULL when `unavailable` */
 	bool unavailable;                 /* a check failed and its on_error says defer: 451 4.7.1 */
 	const char *why;                  /* unavailable: what failed */
-	const struct rule
-		*provisional; /* VERDICT_NONE: this rule will refuse at a later stage, if none before it does */
+	/* VERDICT_NONE: this rule will refuse at a later stage, if none before it does. */
+	const struct rule *provisional;
 	section_mask skipped; /* sections switched off so far, beyond doubt */
 	section_mask doubted; /* sections that a rule still open may switch off */
-	/* From RCPT on: a digest of what is open about this recipient in particular (the refusing rules that may still
-	 * fire for it, and the accepts and skips that would spare it); 0: nothing.  Two recipients with the same digest
-	 * share one fate at END, as far as facts are concerned that are not a recipient's own. */
+	/*
+	 * From RCPT on, while nothing is decided: a digest of what is open about this recipient in particular (the
+	 * refusing rules that may still fire for it, the accepts and skips that would spare it); 0: nothing.  Two
+	 * recipients with the same digest share one fate at END, unless a recipient's own fact (greylist, rate) that is
+	 * not known yet parts them.
+	 */
 	uint64_t pending;
 	struct rules_hit *hits; /* those that fired (and shadow ones that would have), in order */
 	unsigned n_hits;

@@ -180,6 +180,49 @@ static void test_sections(void)
 	rules_free(&r);
 }
 
+/* Limits that no file of rule tests would like to hold. */
+static void test_limits(void)
+{
+	enum { DEEP = 200 };
+	struct fixture f;
+	struct rules_outcome o;
+	struct sbuf b;
+
+	sbuf_heap(&b, 1 << 20);
+	for (int i = 0; i < DEEP; i++)
+		sbuf_add(&b, "{ any = ( ");
+	sbuf_add(&b, "{ fact = \"helo\"; is = \"a\"; }");
+	for (int i = 0; i < DEEP; i++)
+		sbuf_add(&b, " ); }");
+	fixture_open(&f);
+	fixture_add(&f, NULL, "rules = ( { name = \"a\"; when = ( %s ); then = { reject = true; }; } );", b.p);
+	ok(f.errors.errors == 1 && strstr(f.errors.first->text, "deep") != NULL, "groups nested too deep: %s",
+	   f.errors.first != NULL ? f.errors.first->text : "no error");
+	fixture_close(&f);
+
+	sbuf_reset(&b);
+	for (int i = 0; i < 500; i++)
+		sbuf_addc(&b, 'x');
+	fixture_open(&f);
+	fixture_add(&f, NULL, "rules = ( { name = \"a\"; match = \"always\"; then = { reject = \"550 %s\"; }; } );",
+		    b.p);
+	is_str(fixture_error(&f, 0), "1: a reply's text has 400 characters at the most, not 500", "a long reply");
+	fixture_close(&f);
+
+	sbuf_reset(&b);
+	for (int i = 0; i < 40; i++)
+		sbuf_addf(&b, "%s{ name = \"%d\"; match = \"always\"; then = { mark = \"x\"; }; }", i > 0 ? ", " : "",
+			  i);
+	fixture_open(&f);
+	fixture_add(&f, NULL, "rules = ( %s );", b.p);
+	fixture_compile(&f);
+	fixture_verdict(&f, STAGE_END, &o);
+	is_int(o.n_hits, 40, "many rules fire");
+	ok(o.hits[0].rule == rules_at(f.rules, 0) && o.hits[39].rule == rules_at(f.rules, 39), "in order");
+	fixture_close(&f);
+	sbuf_done(&b);
+}
+
 /* Memory that runs out in the middle of an evaluation defers. */
 static void test_memory(void)
 {
@@ -207,6 +250,7 @@ int main(void)
 	test_actions();
 	test_shadow();
 	test_sections();
+	test_limits();
 	test_memory();
 	return done_testing();
 }

@@ -54,8 +54,7 @@ static void test_hostile(void)
 		ok(o.kind == VERDICT_NONE || (o.kind == VERDICT_DEFER && o.unavailable), "%s ends", patterns[i]);
 	}
 	o = match("^(?:(?:a|aa)+)+$", text, LONG);
-	ok(o.unavailable && o.action == NULL, "and says why: %s",
-	   o.why != NULL ? o.why : "it does not");
+	ok(o.unavailable && o.action == NULL, "and says why: %s", o.why != NULL ? o.why : "it does not");
 }
 
 static void test_bytes(void)

@@ -68,7 +68,12 @@ static const struct subject subjects[] = {
 	{ FACT_GREYLIST, true, true, { "defer", "pass", "known" } },
 	{ FACT_RATE, true, true, { "hour", "day", "week" } },
 };
-enum { SUBJECTS = sizeof subjects / sizeof subjects[0], EFFECTS = 2 /* the last ones */ };
+enum {
+	SUBJECTS = sizeof subjects / sizeof subjects[0],
+	FIRST_OF_MESSAGE = 5, /* recipients, subject, header, size */
+	OF_MESSAGE = 4,
+	EFFECTS = 2 /* the last ones */
+};
 
 static const fact_mask pure_facts = FACT_BIT(FACT_FCRDNS) | FACT_BIT(FACT_DNSBL_SCORE) | FACT_BIT(FACT_DNSBL);
 static const fact_mask effect_facts = FACT_BIT(FACT_GREYLIST) | FACT_BIT(FACT_RATE);
@@ -137,7 +142,7 @@ struct abstract {
 	int section;       /* 0: the administrator's */
 	int final;         /* -1, or enum action_kind */
 	unsigned skips;    /* bits of sections 1..SECTIONS */
-	bool adds, shadow;
+	bool adds, shadow, past_accept;
 	enum stage refuse_at;
 };
 
@@ -154,10 +159,22 @@ static enum op draw_op(const struct subject *s)
 	return fact_table[s->id].type == FACT_WORD ? words[upto(5)] : texts[upto(6)];
 }
 
+static void draw_test(struct cond *c, unsigned subject)
+{
+	const struct subject *s = &subjects[subject];
+
+	c->subject = subject;
+	c->op = draw_op(s);
+	c->wanted = chance(50);
+	c->n = (c->op == OP_OVER || c->op == OP_UNDER || c->op == OP_AT_LEAST) ? 1 : 1 + upto(2);
+	for (unsigned i = 0; i < c->n; i++)
+		c->values[i] = s->values[upto(3)];
+	c->temperror = s->id == FACT_FCRDNS && (c->op == OP_IS || c->op == OP_IS_NOT) && chance(30);
+}
+
 static struct cond *draw_cond(struct arena *a, unsigned depth, bool effects)
 {
 	struct cond *c = arena_alloc(a, sizeof *c);
-	const struct subject *s;
 
 	c->group = -1;
 	if (depth > 0 && chance(depth == MAX_DEPTH ? 100 : 30)) {
@@ -167,14 +184,7 @@ static struct cond *draw_cond(struct arena *a, unsigned depth, bool effects)
 			c->kids[i] = draw_cond(a, depth - 1, effects);
 		return c;
 	}
-	c->subject = upto(effects ? SUBJECTS : SUBJECTS - EFFECTS);
-	s = &subjects[c->subject];
-	c->op = draw_op(s);
-	c->wanted = chance(50);
-	c->n = (c->op == OP_OVER || c->op == OP_UNDER || c->op == OP_AT_LEAST) ? 1 : 1 + upto(2);
-	for (unsigned i = 0; i < c->n; i++)
-		c->values[i] = s->values[upto(3)];
-	c->temperror = s->id == FACT_FCRDNS && (c->op == OP_IS || c->op == OP_IS_NOT) && chance(30);
+	draw_test(c, upto(effects ? SUBJECTS : SUBJECTS - EFFECTS));
 	return c;
 }
 
@@ -195,6 +205,12 @@ static void draw_rule(struct abstract *r, struct arena *a, int section, bool eff
 		r->skips = upto(1U << SECTIONS) << 1;
 	r->adds = chance(30) || (r->final < 0 && r->skips == 0);
 	r->shadow = chance(8);
+	/* Only limits on the message as a whole are meant to hold past an accept. */
+	r->past_accept = section > 0 && (r->final == ACTION_REJECT || r->final == ACTION_DEFER) && chance(25);
+	if (r->past_accept) {
+		r->when = draw_cond(a, 0, effects);
+		draw_test(r->when, FIRST_OF_MESSAGE + upto(OF_MESSAGE));
+	}
 	/* A built-in exemption does not keep an early refusal back: that is an exception from the theorem. */
 	if (section > 0 && r->refuse_at < STAGE_RCPT)
 		r->refuse_at = STAGE_RCPT;
@@ -254,6 +270,8 @@ static void put_rule(struct sbuf *b, const struct abstract *r, unsigned number)
 		put_cond(b, r->when);
 		sbuf_add(b, " ); ");
 	}
+	if (r->past_accept)
+		sbuf_add(b, "past_accept = true; ");
 	sbuf_addf(b, "refuse_at = \"%s\"; shadow = %s; then = { ", stages[r->refuse_at], r->shadow ? "true" : "false");
 	if (r->final >= 0)
 		sbuf_addf(b, "%s = true; ", finals[r->final]);
@@ -344,7 +362,7 @@ struct reference {
 	int rule; /* -1: nobody */
 	bool unavailable;
 	unsigned skipped;
-	bool vague;        /* `skipped` may differ */
+	bool vague;        /* a skip depends on an effect that nobody may ask */
 	fact_mask may_ask; /* effects read by rules that neither an accept nor a skip has put out of reach */
 };
 
@@ -381,7 +399,8 @@ static void refer(const struct abstract *rules, unsigned n, const struct truth *
 			ref->may_ask |= effects_of(r->when);
 		if (r->shadow)
 			continue;
-		if (a.m == MATCH_UNAVAILABLE && a.defer && !accepted && (r->final >= 0 || r->skips != 0)) {
+		if (a.m == MATCH_UNAVAILABLE && a.defer && (!accepted || r->past_accept) &&
+		    (r->final >= 0 || r->skips != 0)) {
 			if (!refused) {
 				ref->kind = VERDICT_DEFER;
 				ref->rule = (int)i;
@@ -394,16 +413,15 @@ static void refer(const struct abstract *rules, unsigned n, const struct truth *
 		skipped |= r->skips;
 		if (!refused)
 			ref->skipped = skipped;
-		/* An effect that nobody may ask any more is not known: whether such a rule skips is not compared. */
 		ref->vague |= accepted && r->skips != 0 && effects_of(r->when) != 0;
-		if (r->final < 0 || accepted)
+		if (r->final < 0 || (accepted && !r->past_accept))
 			continue;
-		accepted = r->final == ACTION_ACCEPT;
 		if (!refused) {
 			ref->kind = kinds[r->final];
 			ref->rule = (int)i;
 		}
-		refused |= !accepted;
+		accepted |= r->final == ACTION_ACCEPT;
+		refused |= r->final != ACTION_ACCEPT;
 	}
 }
 
@@ -442,7 +460,8 @@ static const struct fact_value *get(void *ctx, struct fact_ref ref, bool settled
 struct set {
 	struct abstract rules[MAX_RULES];
 	unsigned n;
-	bool effects; /* some rules may read effects: what one asked may settle an earlier one at the next stage */
+	bool effects; /* some rules may read effects */
+	bool past_accept;
 	struct rules *compiled;
 	const struct truth *facts; /* of the transaction being played */
 	struct sbuf shown;         /* the text of all rules, over text */
@@ -479,8 +498,8 @@ static void check_end(const struct set *s, const struct rules_outcome *o, const 
 	int rule = o->rule != NULL ? (int)o->rule->index : -1;
 	unsigned skipped = (unsigned)o->skipped;
 
-	if (o->kind == ref->kind && rule == ref->rule && o->unavailable == ref->unavailable &&
-	    (skipped == ref->skipped || ref->vague))
+	if (ref->vague || (o->kind == ref->kind && rule == ref->rule && o->unavailable == ref->unavailable &&
+			   skipped == ref->skipped))
 		return;
 	count.end_wrong++;
 	complain(s, "END differs", STAGE_END, o, ref);
@@ -500,11 +519,15 @@ static void check_early(const struct set *s, enum stage stage, const struct rule
 	if (!first)
 		return;
 	count.early++;
-	if (!o->unavailable && (rules_stages(s->compiled) & 1U << stage) == 0 && !s->effects) {
+	/* What holds past an accept is not reached while a refusal waits for that accept. */
+	if (o->unavailable || s->rules[o->rule->index].past_accept)
+		return;
+	/* What one rule asked may settle a rule before it at the next stage. */
+	if (!s->effects && (rules_stages(s->compiled) & 1U << stage) == 0) {
 		count.stage_wrong++;
 		complain(s, "not a stage of rules_stages()", stage, o, ref);
 	}
-	if (!o->unavailable && stage > o->rule->decides) {
+	if (stage > o->rule->decides) {
 		count.late++;
 		complain(s, "later than `decides`", stage, o, ref);
 	}
@@ -564,8 +587,8 @@ static void draw(struct set *s, struct arena *a)
 	}
 	for (unsigned k = 0; k < 2; k++)
 		o[k] = play(s, facts[k], a, &pending[k], &open[k]);
-	if (!open[0] || !open[1] || pending[0] != pending[1] || s->effects || o[0].kind == VERDICT_DISCARD ||
-	    o[1].kind == VERDICT_DISCARD)
+	if (!open[0] || !open[1] || pending[0] != pending[1] || s->effects || s->past_accept ||
+	    o[0].kind == VERDICT_DISCARD || o[1].kind == VERDICT_DISCARD)
 		return;
 	count.fates++;
 	if (o[0].kind != o[1].kind || (o[0].kind != VERDICT_ACCEPT && o[0].rule != o[1].rule)) {
@@ -608,12 +631,14 @@ static void draw_set(struct set *s, struct arena *a)
 	int section = 0;
 
 	s->effects = chance(60);
+	s->past_accept = false;
 	s->n = 1 + upto(MAX_RULES);
 	sbuf_fixed(&s->shown, s->text, sizeof s->text);
 	for (unsigned i = 0; i < s->n; i++) {
 		while (section < SECTIONS && chance(20))
 			section++;
 		draw_rule(&s->rules[i], a, section, s->effects);
+		s->past_accept |= s->rules[i].past_accept;
 	}
 	s->compiled = rules_new();
 	for (int i = 1; i <= SECTIONS; i++) {
