@@ -150,6 +150,8 @@ static int start_thread(struct net *n)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&n->thread, NULL, loop_main, n);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		(void)pthread_setname_np(n->thread, "loop"); /* for top -H and gdb */
 	return rc;
 }
 

@@ -44,8 +44,9 @@ int pool_start(struct pool *p, unsigned n)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (rc == 0 && p->n < n) {
 		rc = pthread_create(&p->threads[p->n], NULL, work, p);
-		if (rc == 0)
-			p->n++;
+		if (rc != 0)
+			break;
+		(void)pthread_setname_np(p->threads[p->n++], "worker");
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0)
