@@ -13,6 +13,22 @@ libchecks_a_SOURCES = \
 	checks/dkim_record.c checks/dkim_record.h \
 	checks/dkim_sig.c checks/dkim_sig.h \
 	checks/dkim_tags.c checks/dkim_tags.h \
+	checks/dmarc.c \
+	checks/dmarc.h \
+	checks/dmarc_ask.c \
+	checks/dmarc_ask.h \
+	checks/dmarc_domain.c \
+	checks/dmarc_domain.h \
+	checks/dmarc_eval.c \
+	checks/dmarc_eval.h \
+	checks/dmarc_from.c \
+	checks/dmarc_from.h \
+	checks/dmarc_record.c \
+	checks/dmarc_record.h \
+	checks/dmarc_walk.c \
+	checks/dmarc_walk.h \
+	checks/dmarc_words.c \
+	checks/dmarc_words.h \
 	checks/dnsbl.c \
 	checks/dnsbl.h \
 	checks/dnsbl_codes.c \
@@ -41,7 +57,8 @@ libchecks_a_SOURCES = \
 
 # ---- Unit tests ----
 
-checks_test_libs = libchecks.a libmail.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) $(UNISTRING_LIBS)
+checks_test_libs = libchecks.a libmail.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) $(UNISTRING_LIBS) \
+	$(IDN2_LIBS)
 checks_test_fakes = \
 	t/lib/check_fixture.c t/lib/check_fixture.h \
 	t/lib/fake_net.c t/lib/fake_net.h \

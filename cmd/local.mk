@@ -2,7 +2,7 @@
 millgate_libs = libcontrol.a libengine.a librules.a libgreylist.a libchecks.a libmime.a libmail.a \
 	libnet.a libconf.a libutil.a
 millgate_deps = $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(PSL_LIBS) $(CONFIG_LIBS) $(PCRE2_LIBS) \
-	$(UNISTRING_LIBS) $(SPF2_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS)
+	$(UNISTRING_LIBS) $(SPF2_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(IDN2_LIBS)
 cmd_cppflags = -DMILLGATE_CONF=\"$(sysconfdir)/millgate/millgate.conf\"
 
 sbin_PROGRAMS += millgated

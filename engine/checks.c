@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "checks/dkim.h"
+#include "checks/dmarc.h"
 #include "checks/dnsbl.h"
 #include "checks/fcrdns.h"
 #include "checks/limits.h"
@@ -13,7 +14,7 @@
 
 const struct check *const engine_checks[] = {
 	&limits_check, &allow_check, &deny_clients_check, &deny_senders_check, &fcrdns_check, &dnsbl_check,
-	&spf_check,    &dkim_check,  &rates_check,        &greylist_check,     NULL,
+	&spf_check,    &dkim_check,  &rates_check,        &greylist_check,     &dmarc_check,  NULL,
 };
 
 const struct finisher *const engine_finishers[] = {

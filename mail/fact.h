@@ -66,10 +66,17 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	FACT(DKIM, dkim, WORD, END, MESSAGE, "pass|fail|policy|neutral|none|permerror|temperror",                      \
 	     "The best result of the DKIM signatures (RFC 6376).")                                                     \
 	FACT(DKIM_DOMAIN, dkim_domain, DOMAIN, END, MESSAGE, NULL, "The domains (d=) of the signatures that pass.")    \
+	FACT(DKIM_UNKNOWN, dkim_unknown, DOMAIN, END, MESSAGE, NULL,                                                   \
+	     "The domains (d=) of the signatures whose key DNS did not give.")                                         \
 	FACT(DMARC, dmarc, WORD, END, MESSAGE, "pass|fail|none|permerror|temperror",                                   \
 	     "The result of DMARC (RFC 9989) for the domain in From.")                                                 \
 	FACT(DMARC_POLICY, dmarc_policy, WORD, END, MESSAGE, "none|quarantine|reject",                                 \
 	     "What the domain in From asks for when DMARC fails.")                                                     \
+	FACT(DMARC_DOMAIN, dmarc_domain, DOMAIN, END, MESSAGE, NULL,                                                   \
+	     "The domain in From that decided; of several, the one with the strictest policy.")                        \
+	FACT(MALFORMED_FROM, malformed_from, WORD, END, MESSAGE, "no|none|several|trick",                              \
+	     "several: several From fields; trick: control characters or encoded words hide an address; none: "        \
+	     "no address.")                                                                                            \
 	FACT(RECIPIENTS, recipients, NUMBER, DATA, MESSAGE, NULL, "How many recipients were accepted.")                \
 	FACT(HEADER, header, TEXT, HEADERS, MESSAGE, NULL,                                                             \
 	     "The header fields of one name: { header = \"Name\"; ... }.")                                             \
