@@ -26,6 +26,7 @@ struct lists_state {
 	struct addr_list *allow, *deny;
 	bool allow_names, deny_names; /* the list has names, so that its answer may hang on DNS */
 	bool shadow;                  /* of deny */
+	bool doubtful; /* what `allow` matches may be forged: deny goes first, whatever is more specific */
 	const char *refuse_at;
 	enum on_error on_error;
 };
@@ -125,17 +126,31 @@ static int clients_prepare(const struct check_env *env, const void *settings, vo
 	return read_lists(env, set, LISTS_CLIENTS, &set->allow.clients, &set->deny.clients, state, errors);
 }
 
+/* Whether the group stands in the file and does not switch itself off. */
+static bool is_on(const struct conf_node *root, const char *section, const char *setting)
+{
+	const struct conf_node *group = root != NULL ? conf_child(root, section) : NULL;
+	const struct conf_node *on = group != NULL ? conf_child(group, setting) : NULL;
+
+	return group != NULL && (on == NULL || on->type != CONF_BOOL || on->flag);
+}
+
 static int senders_prepare(const struct check_env *env, const void *settings, void **state, struct error_list *errors)
 {
-	static const struct conf_strings none = { NULL, 0 };
 	const struct lists_settings *set = settings;
-	const struct conf_strings *allow = set->allow.unverified ? &set->allow.senders : &none;
+	struct lists_state *s;
 
-	if (set->allow.senders.n > 0 && !set->allow.unverified)
+	if (set->allow.senders.n > 0 && !set->allow.unverified && !is_on(env->root, "spf", "enabled") &&
+	    !is_on(env->root, "dkim", "verify"))
 		error_warn(errors, set->allow.senders.v[0].file, set->allow.senders.v[0].line,
-			   "allow.senders has no effect: nothing verifies senders yet, and without "
-			   "allow.unverified = true only verified ones count");
-	return read_lists(env, set, LISTS_SENDERS, allow, &set->deny.senders, state, errors);
+			   "allow.senders has no effect: senders count when SPF or DKIM verifies them, and neither is "
+			   "enabled; enable one, or set allow.unverified = true");
+	if (read_lists(env, set, LISTS_SENDERS, &set->allow.senders, &set->deny.senders, state, errors) != 0)
+		return -1;
+	s = *state;
+	if (s != NULL)
+		s->doubtful = !set->allow.unverified;
+	return 0;
 }
 
 static void lists_release(void *state)
@@ -158,10 +173,14 @@ static void allow_rules(const void *state, struct sbuf *out)
 		checks_rules_add(&r, set->shadow, "allow: clients", NULL,
 				 "when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
 				 "    then = { skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
-	if (set->senders.n > 0 && set->unverified)
+	/* Anybody can write a sender's name: by default it counts when SPF or a signature of its domain vouches for it. */
+	if (set->senders.n > 0)
 		checks_rules_add(&r, set->shadow, "allow: senders", NULL,
-				 "when = ( { fact = \"sender_list\"; is = \"allow\"; } );\n"
-				 "    then = { skip = ( \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
+				 "when = ( { fact = \"sender_list\"; is = \"allow\"; }%s );\n"
+				 "    then = { skip = ( \"fcrdns\", \"dnsbl\", \"greylist\" ); };",
+				 set->unverified ? ""
+						 : ", { any = ( { fact = \"spf\"; is = \"pass\"; }, "
+						   "{ fact = \"dkim_domain\"; same_as = \"sender_domain\"; } ); }");
 	checks_rules_end(&r);
 }
 
@@ -252,7 +271,7 @@ static void senders_finish(struct check_call *c)
 		allow = greater(allow, addr_list_match_address(s->allow, t->folded, t->folded_n));
 		deny = greater(deny, addr_list_match_address(s->deny, t->folded, t->folded_n));
 	}
-	set_result(&c->facts->v[FACT_SENDER_LIST], allow, deny);
+	set_result(&c->facts->v[FACT_SENDER_LIST], s->doubtful && deny > 0 ? 0 : allow, deny);
 }
 
 const struct check allow_check = {

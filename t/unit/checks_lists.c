@@ -135,6 +135,13 @@ static void test_unverified(void)
 	is_str(sender(&f, "boss@spam.example"), "deny", "what anybody can write does not save from deny");
 	ok(strstr(fixture_rules(&f), "554 5.7.1") != NULL, "denied with 554 5.7.1");
 	fixture_free(&f);
+	(void)fixture_load(&f, &deny_senders_check, "allow: { senders = \"boss@else.example\"; };");
+	is_str(sender(&f, "boss@else.example"), "allow", "the sender is on the list");
+	fixture_free(&f);
+	(void)fixture_load(&f, &allow_check, "allow: { senders = \"boss@else.example\"; };");
+	ok(strstr(fixture_rules(&f), "\"spf\"; is = \"pass\"") != NULL, "the rule asks for SPF");
+	ok(strstr(fixture_rules(&f), "same_as = \"sender_domain\"") != NULL, "or a signature of the sender's domain");
+	fixture_free(&f);
 }
 
 static void test_rules(void)
