@@ -65,7 +65,8 @@ checks_test_fakes = \
 	t/lib/fake_dns.c \
 	t/lib/fake_redis.c
 
-checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates
+checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates \
+	t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro t/unit/checks_spf_record
 check_PROGRAMS += $(checks_tests)
 TESTS += $(checks_tests)
 
@@ -79,6 +80,14 @@ t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
 t_unit_checks_lists_LDADD = $(checks_test_libs)
 t_unit_checks_rates_SOURCES = t/unit/checks_rates.c $(checks_test_fakes)
 t_unit_checks_rates_LDADD = $(checks_test_libs)
+t_unit_checks_spf_SOURCES = t/unit/checks_spf.c $(checks_test_fakes)
+t_unit_checks_spf_LDADD = $(checks_test_libs) $(SPF2_LIBS)
+t_unit_checks_spf_eval_SOURCES = t/unit/checks_spf_eval.c $(checks_test_fakes)
+t_unit_checks_spf_eval_LDADD = $(checks_test_libs) $(SPF2_LIBS)
+t_unit_checks_spf_macro_SOURCES = t/unit/checks_spf_macro.c
+t_unit_checks_spf_macro_LDADD = $(checks_test_libs)
+t_unit_checks_spf_record_SOURCES = t/unit/checks_spf_record.c
+t_unit_checks_spf_record_LDADD = $(checks_test_libs)
 
 # Over a real Redis.
 check_PROGRAMS += t/unit/checks_rates_script

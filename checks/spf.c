@@ -205,6 +205,8 @@ static void spf_start(struct check_call *c)
 	run->call = c;
 	run->null_sender = c->txn->sender == NULL || c->txn->sender[0] == '\0';
 	run->domain = run->null_sender ? c->conn->helo : addr_domain(c->arena, c->txn->sender);
+	if (arena_failed(c->arena))
+		return;
 	if (run->domain == NULL)
 		run->domain = "";
 	if (spf_is_identity(run->domain))

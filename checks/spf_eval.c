@@ -26,11 +26,21 @@ static enum spf_result check_domain(struct eval *e, const char *domain);
 
 /* ---- Limits ---- */
 
+static const char too_many_terms[] = "more than ten terms that ask DNS";
+static const char no_answer[] = "DNS did not answer";
+static const char no_memory[] = "out of memory";
+static const char no_record[] = "an included domain has no SPF record";
+
 static enum hit permerror(struct eval *e, const char *problem)
 {
-	if (e->out->problem == NULL)
-		e->out->problem = problem;
+	e->out->problem = problem;
 	return HIT_PERMERROR;
+}
+
+static enum hit temperror(struct eval *e, const char *problem)
+{
+	e->out->problem = problem;
+	return HIT_TEMPERROR;
 }
 
 static bool count_term(struct eval *e)
@@ -45,8 +55,7 @@ static const struct dns_answer *ask(struct eval *e, const char *name, enum dns_t
 
 	*problem = HIT_NO;
 	if (answer->status == DNS_FAILED) {
-		e->out->problem = "DNS did not answer";
-		*problem = HIT_TEMPERROR;
+		*problem = temperror(e, no_answer);
 	} else if (answer->status != DNS_OK && ++e->voids > SPF_VOIDS_MAX) {
 		*problem = permerror(e, "more than two look-ups that found nothing");
 	}
@@ -235,7 +244,7 @@ static enum hit match_include(struct eval *e, const char *name)
 	case SPF_TEMPERROR:
 		return HIT_TEMPERROR;
 	case SPF_NONE:
-		return permerror(e, "an included domain has no SPF record");
+		return permerror(e, no_record);
 	case SPF_PERMERROR:
 		break;
 	}
@@ -247,15 +256,13 @@ static enum hit match_dns(struct eval *e, const struct spf_term *t, const char *
 	const char *name;
 
 	if (!count_term(e))
-		return permerror(e, "more than ten terms that ask DNS");
+		return permerror(e, too_many_terms);
 	name = target(e, t->domain, domain);
-	if (arena_failed(e->arena)) {
-		e->out->problem = "out of memory";
-		return HIT_TEMPERROR;
-	}
+	if (arena_failed(e->arena))
+		return temperror(e, no_memory);
 	if (name == NULL || !spf_is_domain(name)) {
 		if (t->mechanism == SPF_INCLUDE)
-			return permerror(e, "an included domain has no SPF record");
+			return permerror(e, no_record);
 		return HIT_NO; /* section 4.8: no name, no match */
 	}
 	switch (t->mechanism) {
@@ -325,7 +332,7 @@ static enum spf_result fetch(struct eval *e, const char *domain, struct spf_reco
 	const struct dns_record *found = NULL;
 
 	if (txt->status == DNS_FAILED) {
-		e->out->problem = "DNS did not answer";
+		(void)temperror(e, no_answer);
 		return SPF_TEMPERROR;
 	}
 	for (unsigned i = 0; i < txt->n; i++) {
@@ -341,7 +348,7 @@ static enum spf_result fetch(struct eval *e, const char *domain, struct spf_reco
 		return SPF_NONE;
 	if (spf_parse(e->arena, found->text, found->text_n, r) != 0) {
 		if (arena_failed(e->arena)) {
-			e->out->problem = "out of memory";
+			(void)temperror(e, no_memory);
 			return SPF_TEMPERROR;
 		}
 		(void)permerror(e, "a record that does not follow the grammar");
@@ -356,10 +363,14 @@ static enum spf_result redirect(struct eval *e, const struct spf_record *r, cons
 	const char *name;
 
 	if (!count_term(e)) {
-		(void)permerror(e, "more than ten terms that ask DNS");
+		(void)permerror(e, too_many_terms);
 		return SPF_PERMERROR;
 	}
 	name = target(e, r->redirect, domain);
+	if (arena_failed(e->arena)) {
+		(void)temperror(e, no_memory);
+		return SPF_TEMPERROR;
+	}
 	e->out->path[e->depth - 1] = r->redirect_text;
 	result = name != NULL && spf_is_domain(name) ? check_domain(e, name) : SPF_NONE;
 	if (result != SPF_NONE)
@@ -406,14 +417,6 @@ static enum spf_result check_domain(struct eval *e, const char *domain)
 	return result;
 }
 
-bool spf_is_identity(const char *domain)
-{
-	for (const char *p = domain; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~' || *p == '[')
-			return false;
-	return spf_is_domain(domain);
-}
-
 const char *spf_whole_sender(const struct spf_query *q, struct arena *a)
 {
 	const char *at = strrchr(q->sender, '@');
@@ -432,7 +435,7 @@ void spf_check_host(const struct spf_query *q, const struct spf_dns *dns, struct
 	query.sender = spf_whole_sender(q, a);
 	if (query.sender == NULL) {
 		out->result = SPF_TEMPERROR;
-		out->problem = "out of memory";
+		out->problem = no_memory;
 		return;
 	}
 	out->result = spf_is_identity(q->domain) ? check_domain(&e, q->domain) : SPF_NONE;

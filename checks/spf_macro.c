@@ -1,11 +1,17 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "checks/spf_eval.h"
 #include "util/bytes.h"
 #include "util/sbuf.h"
 
-enum { NAME_MAX_BYTES = 253, VALUE_MAX = 2048, PARTS_MAX = 128, LABEL_MAX = 63 };
+enum {
+	NAME_MAX_BYTES = 253,
+	LABEL_MAX = 63,
+	PARTS_MAX = 128,
+	VALUE_MAX = 2048,
+	EXPANDED_MAX = 4 * VALUE_MAX,
+	DELIMITERS_SIZE = sizeof ".-+,/_=" /* each at most once */
+};
 
 bool spf_is_domain(const char *name)
 {
@@ -27,6 +33,14 @@ bool spf_is_domain(const char *name)
 		label = 0;
 	}
 	return labels > 1;
+}
+
+bool spf_is_identity(const char *domain)
+{
+	for (const char *p = domain; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '[')
+			return false;
+	return spf_is_domain(domain);
 }
 
 /* %{i}: dotted quads, or nibbles parted by dots. */
@@ -96,18 +110,19 @@ struct parts {
 	unsigned count;
 };
 
-static void split(const char *value, const char *delimiters, struct parts *out)
+/* False when there are more of them than any name has labels. */
+static bool split(const char *value, const char *delimiters, struct parts *out)
 {
 	out->count = 0;
 	for (;;) {
 		size_t n = strcspn(value, delimiters);
 
-		if (out->count < PARTS_MAX) {
-			out->p[out->count] = value;
-			out->n[out->count++] = n;
-		}
+		if (out->count == PARTS_MAX)
+			return false;
+		out->p[out->count] = value;
+		out->n[out->count++] = n;
 		if (value[n] == '\0')
-			return;
+			return true;
 		value += n + 1;
 	}
 }
@@ -115,7 +130,7 @@ static void split(const char *value, const char *delimiters, struct parts *out)
 /* One "%{...}"; the grammar has been checked.  Answers what is behind it. */
 static const char *add_macro(const char *p, const struct spf_macro *m, struct sbuf *out)
 {
-	char value[VALUE_MAX], delimiters[16] = ".";
+	char value[VALUE_MAX], delimiters[DELIMITERS_SIZE] = "";
 	char letter = ascii_lower(p[2]);
 	bool escape = letter != p[2], reverse = false;
 	unsigned keep = 0, d = 0, from;
@@ -129,15 +144,14 @@ static const char *add_macro(const char *p, const struct spf_macro *m, struct sb
 		p++;
 	}
 	for (; *p != '}'; p++)
-		if (d < sizeof delimiters - 1) {
+		if (strchr(delimiters, *p) == NULL)
 			delimiters[d++] = *p;
-			delimiters[d] = '\0';
-		}
+	if (d == 0)
+		delimiters[0] = '.';
 	sbuf_fixed(&b, value, sizeof value);
 	add_letter(letter, m, &b);
-	if (b.cut)
+	if (!split(value, delimiters, &parts) || b.cut)
 		out->cut = true;
-	split(value, delimiters, &parts);
 	from = keep > 0 && keep < parts.count ? parts.count - keep : 0;
 	for (unsigned i = from; i < parts.count; i++) {
 		/* Reversal comes first, then the rightmost parts are kept. */
@@ -170,8 +184,7 @@ static const char *shorten(const char *name)
 
 const char *spf_expand(struct arena *a, const char *spec, const struct spf_macro *m)
 {
-	char buf[4 * VALUE_MAX];
-	const char *name;
+	char buf[EXPANDED_MAX];
 	struct sbuf out;
 
 	sbuf_fixed(&out, buf, sizeof buf);
@@ -185,8 +198,5 @@ const char *spf_expand(struct arena *a, const char *spec, const struct spf_macro
 			spec += 2;
 		}
 	}
-	if (out.cut || memchr(buf, '\0', out.len) != NULL)
-		return NULL;
-	name = shorten(buf);
-	return arena_strdup(a, name);
+	return out.cut ? NULL : arena_strdup(a, shorten(buf));
 }

@@ -180,7 +180,8 @@ static bool parse_ip(const char *arg, unsigned family, struct ip_net *net)
 	memcpy(text, arg, n);
 	text[n] = '\0';
 	/* ip_parse() also takes forms that are none of this grammar. */
-	if (strspn(text, family == IP_V4 ? "0123456789." : "0123456789abcdefABCDEF:.") != n)
+	if (strspn(text, family == IP_V4 ? "0123456789." : "0123456789abcdefABCDEF:.") != n ||
+	    (family == IP_V6 && strchr(text, ':') == NULL))
 		return false;
 	if (slash != NULL) {
 		const char *end = parse_bits(slash + 1, net->bits, &net->bits);

@@ -13,6 +13,7 @@ struct name {
 	struct dns_answer answer;
 	struct dns_record records[RECORDS];
 	char targets[RECORDS][NAME_SIZE];
+	char *texts[RECORDS];
 };
 
 static struct {
@@ -51,6 +52,9 @@ static struct name *make(const char *name, enum dns_type type)
 
 void fake_dns_clear(void)
 {
+	for (unsigned i = 0; i < zone.n; i++)
+		for (unsigned j = 0; j < RECORDS; j++)
+			free(zone.v[i].texts[j]);
 	zone.n = zone.n_asked = 0;
 }
 
@@ -71,13 +75,38 @@ void fake_dns_addr(const char *name, const char *text)
 	add(make(name, ip.family == IP_V4 ? DNS_A : DNS_AAAA))->ip = ip;
 }
 
-void fake_dns_ptr(const char *name, const char *target)
+static void add_target(const char *name, enum dns_type type, const char *target)
 {
-	struct name *n = make(name, DNS_PTR);
+	struct name *n = make(name, type);
 	struct dns_record *r = add(n);
 
 	snprintf(n->targets[n->answer.n - 1], NAME_SIZE, "%s", target);
 	r->name = n->targets[n->answer.n - 1];
+}
+
+void fake_dns_ptr(const char *name, const char *target)
+{
+	add_target(name, DNS_PTR, target);
+}
+
+void fake_dns_mx(const char *name, const char *target)
+{
+	add_target(name, DNS_MX, target);
+}
+
+void fake_dns_txt(const char *name, const char *text, size_t n)
+{
+	struct name *to = make(name, DNS_TXT);
+	struct dns_record *r = add(to);
+	char *copy = malloc(n + 1);
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	to->texts[to->answer.n - 1] = copy;
+	r->text = copy;
+	r->text_n = n;
 }
 
 void fake_dns_empty(const char *name, enum dns_type type)

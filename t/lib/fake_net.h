@@ -33,6 +33,8 @@ int64_t fake_net_deadline(void);
 void fake_dns_clear(void);
 void fake_dns_addr(const char *name, const char *ip); /* one more A or AAAA record */
 void fake_dns_ptr(const char *name, const char *target);
+void fake_dns_mx(const char *name, const char *target);
+void fake_dns_txt(const char *name, const char *text, size_t n);
 void fake_dns_empty(const char *name, enum dns_type type); /* DNS_NODATA */
 void fake_dns_fail(const char *name, enum dns_type type, const char *why);
 void fake_dns_silent(const char *name, enum dns_type type); /* never answered */
