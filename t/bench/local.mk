@@ -1,5 +1,7 @@
 # The benchmark: `make bench` builds $(bench_programs) and runs t/bench/run.
-EXTRA_PROGRAMS += t/bench/floor t/bench/millload
+# The load is also a test's.
+check_PROGRAMS += t/bench/millload
+EXTRA_PROGRAMS += t/bench/floor
 bench_programs = t/bench/floor t/bench/millload
 EXTRA_DIST += t/bench/run
 
