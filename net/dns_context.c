@@ -1,5 +1,6 @@
 #include "net/dns_context.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,35 +17,40 @@ static const char resolv_conf[] = "/etc/resolv.conf";
 
 struct setting {
 	const char *name, *value;
+	bool needed; /* else an older libunbound may do without it */
 };
 
 static const struct setting settings[] = {
 	/* No DNSSEC validation: mail policy does not use it, and a site's resolver validates. */
-	{ "module-config:", "iterator" },
+	{ "module-config:", "iterator", true },
 	/* The library's defaults are those of a single-user tool. */
-	{ "msg-cache-size:", "16m" },
-	{ "rrset-cache-size:", "32m" },
-	{ "num-queries-per-thread:", "4096" },
-	{ "outgoing-num-tcp:", "32" },
+	{ "msg-cache-size:", "16m", false },
+	{ "rrset-cache-size:", "32m", false },
+	{ "num-queries-per-thread:", "4096", false },
+	{ "outgoing-num-tcp:", "32", false },
 	/* Resolvers on loopback are the rule. */
-	{ "do-not-query-localhost:", "no" },
+	{ "do-not-query-localhost:", "no", true },
 	/* A dead server is known for a minute, not for 15, and tried all the while: it is back within a second. */
-	{ "infra-host-ttl:", "60" },
-	{ "infra-keep-probing:", "yes" },
+	{ "infra-host-ttl:", "60", false },
+	{ "infra-keep-probing:", "yes", false },
 	/* Our questions end by their own time-out; more attempts would only occupy sockets (see tune()). */
-	{ "outbound-msg-retry:", "2" },
+	{ "outbound-msg-retry:", "2", false },
 	/* Private addresses and reverse zones are asked too. */
-	{ "unblock-lan-zones:", "yes" },
-	{ "insecure-lan-zones:", "yes" },
+	{ "unblock-lan-zones:", "yes", true },
+	{ "insecure-lan-zones:", "yes", false },
 };
 
-static int set(struct ub_ctx *ub, const char *name, const char *value, struct error_list *errors)
+static int set(struct ub_ctx *ub, const struct setting *s, struct error_list *errors)
 {
-	int rc = ub_ctx_set_option(ub, name, value);
+	int rc = ub_ctx_set_option(ub, s->name, s->value);
 
 	if (rc == 0)
 		return 0;
-	error_add(errors, NULL, 0, "libunbound refuses its setting %s %s: %s", name, value, ub_strerror(rc));
+	if (!s->needed) {
+		log_debug("libunbound does not know its setting %s %s", s->name, s->value);
+		return 0;
+	}
+	error_add(errors, NULL, 0, "libunbound refuses its setting %s %s: %s", s->name, s->value, ub_strerror(rc));
 	return -1;
 }
 
@@ -73,20 +79,20 @@ static int tune(struct ub_ctx *ub, int64_t timeout_ms, struct error_list *errors
 	rlim_t sockets = SOCKETS_LEAST;
 
 	snprintf(number, sizeof(number), "%lld", (long long)rtt_ms);
-	if (set(ub, "infra-cache-min-rtt:", number, errors) != 0)
+	if (set(ub, &(struct setting){ "infra-cache-min-rtt:", number, false }, errors) != 0)
 		return -1;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / SOCKETS_SHARE > sockets)
 		sockets = files.rlim_cur / SOCKETS_SHARE;
 	if (sockets > SOCKETS_MOST)
 		sockets = SOCKETS_MOST;
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)sockets);
-	return set(ub, "outgoing-range:", number, errors);
+	return set(ub, &(struct setting){ "outgoing-range:", number, true }, errors);
 }
 
 static int apply_settings(struct ub_ctx *ub, int64_t timeout_ms, struct error_list *errors)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		if (set(ub, settings[i].name, settings[i].value, errors) != 0)
+		if (set(ub, &settings[i], errors) != 0)
 			return -1;
 	}
 	return tune(ub, timeout_ms, errors);
