@@ -104,6 +104,19 @@ static void complain(struct milter_front *f, unsigned long missing)
 		log_warning("milter: the MTA does not offer actions that the rules may need (0x%lx)", missing & needed);
 }
 
+/* Notes in the session what was agreed.  libmilter answers for us where the MTA cannot do without an answer. */
+static void agree(struct milter_session *s, const struct engine_needs *needs, unsigned long actions,
+		  unsigned long offered, unsigned long *steps_out)
+{
+	s->actions = wanted_actions(needs) & actions;
+	s->replies = stages_to_answer(needs);
+	*steps_out = wanted_steps(needs, s->replies) & offered;
+	s->leading_space = *steps_out & SMFIP_HDR_LEADSPC;
+	s->refused_rcpts = *steps_out & SMFIP_RCPT_REJ;
+	s->headers = needs->header;
+	s->body = needs->body;
+}
+
 sfsistat milter_on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered, unsigned long f2,
 			     unsigned long f3, unsigned long *want_actions, unsigned long *want_steps,
 			     unsigned long *want_f2, unsigned long *want_f3)
@@ -123,15 +136,9 @@ sfsistat milter_on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 		return SMFIS_REJECT;
 	}
 	needs = engine_session_needs(s->engine);
-	*want_actions = s->actions = wanted_actions(needs) & actions;
+	agree(s, needs, actions, offered, want_steps);
+	*want_actions = s->actions;
 	complain(f, wanted_actions(needs) & ~actions);
-	s->replies = stages_to_answer(needs);
-	/* libmilter answers for us where the MTA cannot do without an answer. */
-	*want_steps = wanted_steps(needs, s->replies) & offered;
-	s->leading_space = *want_steps & SMFIP_HDR_LEADSPC;
-	s->headers = needs->header;
-	s->body = needs->body;
-	s->refused_rcpts = *want_steps & SMFIP_RCPT_REJ;
 	if (actions & SMFIF_SETSYMLIST)
 		name_macros(ctx, needs);
 	smfi_setpriv(ctx, s);
