@@ -37,7 +37,6 @@ static const struct setting settings[] = {
 	{ "outbound-msg-retry:", "2", false },
 	/* Private addresses and reverse zones are asked too. */
 	{ "unblock-lan-zones:", "yes", true },
-	{ "insecure-lan-zones:", "yes", false },
 };
 
 static int set(struct ub_ctx *ub, const struct setting *s, struct error_list *errors)
