@@ -104,3 +104,9 @@ t_spf_spf_host_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap
 	$(PSL_LIBS) $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
 TESTS += t/spf/suite_corpus.py
 EXTRA_DIST += t/spf-suite t/spf/suite.py t/spf/suite_corpus.py t/spf/libspf2.differences
+
+# By hand, as t/fuzz/fuzz_header (mime/local.mk).
+EXTRA_PROGRAMS += t/fuzz/fuzz_dmarc
+t_fuzz_fuzz_dmarc_SOURCES = t/fuzz/fuzz_dmarc.c
+t_fuzz_fuzz_dmarc_LDADD = libchecks.a libutil.a $(IDN2_LIBS) $(UNISTRING_LIBS)
+t_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -45,6 +45,12 @@ static bool quoted(struct cursor *c, char *out, size_t *n)
 	return true;
 }
 
+/* RFC 2045, section 5.1; what is no ASCII passes as a token too (RFC 6532). */
+static bool is_token_byte(char c)
+{
+	return !ascii_is_space(c) && memchr("()<>@,;:\\\"/[]?=", c, 15) == NULL;
+}
+
 /* The first word, as a token or a quoted string. */
 static bool first_word(struct cursor *c, char *out, size_t *n)
 {
@@ -53,7 +59,7 @@ static bool first_word(struct cursor *c, char *out, size_t *n)
 		return false;
 	if (*c->p == '"')
 		return quoted(c, out, n);
-	for (; c->p < c->end && !ascii_is_space(*c->p) && memchr(";()\"", *c->p, 4) == NULL; c->p++) {
+	for (; c->p < c->end && is_token_byte(*c->p); c->p++) {
 		if (*n >= ID_MAX)
 			return false;
 		out[(*n)++] = *c->p;
@@ -61,12 +67,30 @@ static bool first_word(struct cursor *c, char *out, size_t *n)
 	return *n > 0;
 }
 
+/* Whether the id begins here, for a reader to whom quotes, backslashes, comments and white space are nothing. */
+static bool begins_here(const char *p, const char *end, const char *id)
+{
+	struct cursor c = { p, end };
+
+	while (*id != '\0' && c.p < c.end) {
+		if (ascii_lower(*c.p) == ascii_lower(*id)) {
+			c.p++;
+			id++;
+		} else if (*c.p == '"' || *c.p == '\\') {
+			c.p++;
+		} else if (*c.p != '(' && !ascii_is_space(*c.p)) {
+			return false;
+		} else if (!skip_cfws(&c)) {
+			return false;
+		}
+	}
+	return *id == '\0';
+}
+
 static bool stands_in(const char *value, size_t n, const char *id)
 {
-	size_t len = strlen(id);
-
-	for (size_t i = 0; len > 0 && i + len <= n; i++)
-		if (ascii_equal_n(value + i, id, len))
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(value[i]) == ascii_lower(id[0]) && begins_here(value + i, value + n, id))
 			return true;
 	return false;
 }

@@ -23,6 +23,7 @@ libmail_a_SOURCES = \
 MAIL_TESTS = \
 	t/unit/mail_addr \
 	t/unit/mail_addr_list \
+	t/unit/mail_authres \
 	t/unit/mail_fact \
 	t/unit/mail_psl \
 	t/unit/mail_spool \
@@ -34,6 +35,8 @@ t_unit_mail_addr_SOURCES = t/unit/mail_addr.c
 t_unit_mail_addr_LDADD = $(MAIL_TEST_LIBS)
 t_unit_mail_addr_list_SOURCES = t/unit/mail_addr_list.c
 t_unit_mail_addr_list_LDADD = $(MAIL_TEST_LIBS)
+t_unit_mail_authres_SOURCES = t/unit/mail_authres.c
+t_unit_mail_authres_LDADD = $(MAIL_TEST_LIBS)
 t_unit_mail_fact_SOURCES = t/unit/mail_fact.c
 t_unit_mail_fact_LDADD = $(MAIL_TEST_LIBS)
 t_unit_mail_psl_SOURCES = t/unit/mail_psl.c
@@ -42,3 +45,9 @@ t_unit_mail_spool_SOURCES = t/unit/mail_spool.c
 t_unit_mail_spool_LDADD = $(MAIL_TEST_LIBS)
 t_unit_mail_txn_SOURCES = t/unit/mail_txn.c
 t_unit_mail_txn_LDADD = $(MAIL_TEST_LIBS)
+
+# By hand, as t/fuzz/fuzz_header (mime/local.mk).
+EXTRA_PROGRAMS += t/fuzz/fuzz_authres
+t_fuzz_fuzz_authres_SOURCES = t/fuzz/fuzz_authres.c
+t_fuzz_fuzz_authres_LDADD = libmail.a libutil.a
+t_fuzz_fuzz_authres_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
