@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	t/rules/lists.rt \
 	t/rules/operators.rt \
 	t/rules/order.rt \
+	t/rules/readme.rt \
 	t/rules/recipients.rt \
 	t/rules/regex.rt \
 	t/rules/shadow.rt \

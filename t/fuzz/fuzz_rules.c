@@ -51,12 +51,12 @@ static void add_piece(const struct world *w, struct fact_ref ref, unsigned salt,
 
 static void set_word(const struct world *w, struct fact_ref ref, struct fact_value *v)
 {
-	char *words = arena_strdup(w->arena, fact_table[ref.id].words), *word = NULL, *next;
+	const char *word = fact_table[ref.id].words, *next;
 	unsigned left = roll(w, ref, 3) % 4;
 
-	while ((next = strsep(&words, "|")) != NULL && (word == NULL || left-- > 0))
-		word = next;
-	fact_add_text(v, w->arena, word, strlen(word));
+	while (left-- > 0 && (next = strchr(word, '|')) != NULL)
+		word = next + 1;
+	fact_add_text(v, w->arena, word, strcspn(word, "|"));
 }
 
 static void set_known(const struct world *w, struct fact_ref ref, struct fact_value *v)
