@@ -1,5 +1,6 @@
 """millgated under test: its configuration, its log, and what it must not leave behind."""
 
+import grp
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from place import PATIENCE, TOP, Failure, Process, run, until
 
 # The daemon gives up root for this user, as it would on a real machine.
 USER = "nobody"
+MTA_GROUP = "postfix"
 REPORTS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|MemorySanitizer")
 
 
@@ -74,7 +76,7 @@ class Gate:
             "hostname": '"mx.example.net"',
             "local_domains": '( "example.net" )',
             "trusted_networks": '( "192.0.2.0/24" )',
-            "milter": '{ listen = "unix:%s"; mode = "0660"; group = "postfix"; }' % self.socket,
+            "milter": '{ listen = "unix:%s"; mode = "0660"; group = "%s"; }' % (self.socket, MTA_GROUP),
             "control": '{ listen = "unix:%s"; }' % self.control,
             "redis": '{ server = "unix:%s"; timeout = "2s"; }' % (self.redis.socket if self.redis else "/nowhere"),
             "dns": '{ servers = ( "%s" ); timeout = "2s"; }' % (self.dns.server if self.dns else "127.0.0.1@9"),
@@ -106,7 +108,8 @@ class Gate:
         with socket.socket(socket.AF_INET if port else socket.AF_UNIX) as s:
             try:
                 s.connect((self.place.ip, port) if port else self.socket)
-                return True
+                # A Unix socket listens a moment before it is given to Postfix's group.
+                return port or grp.getgrgid(os.stat(self.socket).st_gid).gr_name == MTA_GROUP
             except OSError:
                 return False
 
