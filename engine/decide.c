@@ -11,10 +11,10 @@ static bool refuses(enum verdict_kind k)
 }
 
 /* A 5xx to our own relay would be backscatter, and a session without SMTP has nobody to refuse to: these become marks
- * or redirections at END. */
+ * or redirections at END.  In shadow nothing is refused, and END tells what would have been. */
 static bool may_refuse(const struct engine_session *s, enum verdict_kind k)
 {
-	return s->smtp && !(s->relay && k == VERDICT_REJECT);
+	return s->smtp && !(s->relay && k == VERDICT_REJECT) && !s->snap->set.shadow;
 }
 
 static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rcpt, struct rules_outcome *out)
@@ -22,11 +22,13 @@ static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rc
 	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = out };
 	struct rules_source src = { facts_get, &view };
 
-	if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), out) != 0) {
-		out->kind = VERDICT_DEFER;
-		out->unavailable = true;
-		out->why = "the rules could not be evaluated";
-	}
+	if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), out) == 0 && !arena_failed(s->conn->arena))
+		return;
+	out->kind = VERDICT_DEFER;
+	out->rule = NULL;
+	out->action = NULL;
+	out->unavailable = true;
+	out->why = "the rules could not be evaluated";
 }
 
 static void take(struct decision *d, const struct rules_outcome *out)
@@ -54,7 +56,8 @@ void decide_session(struct engine_session *s, enum stage stage, struct decision 
 /* Recipients that different rules may refuse at END must not share a transaction. */
 static bool must_split(struct engine_session *s, const struct rules_outcome *out)
 {
-	return s->snap->set.mixed_recipients == MIXED_SPLIT && s->smtp && s->any_accepted && out->pending != s->split;
+	return s->snap->set.mixed_recipients == MIXED_SPLIT && may_refuse(s, VERDICT_DEFER) && s->any_accepted &&
+	       out->pending != s->split;
 }
 
 void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note)

@@ -20,7 +20,7 @@ struct engine {
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* signalled when the last open transaction ends */
 	struct snapshot *current;
-	struct loop *base; /* serves the control socket for as long as the engine lives */
+	struct loop *base; /* serves the control socket for as long as the engine lives; knows no Redis */
 	struct engine_session *open;
 	unsigned n_open;
 	bool draining;
@@ -68,11 +68,11 @@ struct engine *engine_load(const char *path, struct error_list *errors)
 
 int engine_start(struct engine *e, struct error_list *errors)
 {
-	e->base = loop_start(&e->current->set, errors);
+	e->base = loop_start_bare(errors);
 	if (e->base == NULL)
 		return -1;
-	e->current->loop = loop_ref(e->base);
-	return 0;
+	e->current->loop = loop_start(&e->current->set, errors);
+	return e->current->loop != NULL ? 0 : -1;
 }
 
 void engine_free(struct engine **ep)
@@ -94,18 +94,27 @@ void engine_free(struct engine **ep)
 
 /* ---- Reload ---- */
 
-/* A change of these needs a restart: the sockets are bound and the user is changed once. */
+static bool differs(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
+}
+
+/* A change of these needs a restart: the sockets are bound, the log is open and the user is changed once. */
 static void warn_of_fixed(const struct engine_settings *was, const struct engine_settings *is,
 			  struct error_list *errors)
 {
-	if (strcmp(was->milter.listen, is->milter.listen) != 0)
+	if (differs(was->milter.listen, is->milter.listen) || was->milter.mode != is->milter.mode ||
+	    differs(was->milter.group, is->milter.group))
 		error_warn(errors, is->milter.where.file, is->milter.where.line,
-			   "milter.listen has changed: restart millgated to listen there");
-	if (strcmp(was->control.listen, is->control.listen) != 0)
+			   "the milter's socket has changed: restart millgated to listen there");
+	if (differs(was->control.listen, is->control.listen) || was->control.mode != is->control.mode ||
+	    differs(was->control.group, is->control.group))
 		error_warn(errors, is->control.where.file, is->control.where.line,
-			   "control.listen has changed: restart millgated to listen there");
-	if (strcmp(was->user, is->user) != 0 || strcmp(was->group, is->group) != 0)
+			   "the control socket has changed: restart millgated to listen there");
+	if (differs(was->user, is->user) || differs(was->group, is->group))
 		error_warn(errors, is->where.file, is->where.line, "user or group has changed: restart millgated");
+	if (was->log.to != is->log.to)
+		error_warn(errors, is->log.where.file, is->log.where.line, "log.to has changed: restart millgated");
 }
 
 static int reload(struct engine *e, struct error_list *errors)
@@ -266,12 +275,14 @@ void engine_count(struct engine *e, enum verdict_kind kind)
 
 void engine_print_status(struct engine *e, struct sbuf *out)
 {
+	struct snapshot *snap = engine_snapshot(e);
 	struct net_counters n;
 	unsigned open;
 
 	memset(&n, 0, sizeof n);
-	if (e->base != NULL)
-		net_counters(loop_net(e->base), &n);
+	if (snap->loop != NULL)
+		net_counters(loop_net(snap->loop), &n);
+	snapshot_unref(&snap);
 	pthread_mutex_lock(&e->lock);
 	open = e->n_open;
 	pthread_mutex_unlock(&e->lock);

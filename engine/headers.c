@@ -14,7 +14,8 @@ struct field {
 	struct field *next;
 	const char *name;
 	const char *value; /* NULL: deleted */
-	unsigned nth;      /* 0: new */
+	const char *original;
+	unsigned nth; /* 0: new */
 	bool changed;
 	bool first; /* new, and goes before all others */
 };
@@ -31,7 +32,7 @@ static struct field *append(struct header_edits *h, const char *name, const char
 	if (f == NULL)
 		return NULL;
 	f->name = name;
-	f->value = value;
+	f->value = f->original = value;
 	f->nth = nth;
 	*h->tail = f;
 	h->tail = &f->next;
@@ -203,6 +204,25 @@ void headers_clean(struct header_edits *h)
 			f->value = NULL;
 			f->changed = true;
 		}
+	}
+}
+
+unsigned headers_changed(const struct header_edits *h)
+{
+	unsigned n = 0;
+
+	for (const struct field *f = h->fields; f != NULL; f = f->next)
+		n += f->nth > 0 && f->changed;
+	return n;
+}
+
+void headers_forgo(struct header_edits *h)
+{
+	for (struct field *f = h->fields; f != NULL; f = f->next) {
+		if (f->nth == 0 || !f->changed)
+			continue;
+		f->changed = false;
+		f->value = f->original;
 	}
 }
 

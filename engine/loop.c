@@ -99,6 +99,26 @@ fail:
 	return NULL;
 }
 
+struct loop *loop_start_bare(struct error_list *errors)
+{
+	static const char *const nobody[] = { "127.0.0.1@53" }; /* never asked */
+	struct net_dns_options dns = { .servers = nobody, .n_servers = 1, .timeout_ms = 1000 };
+	struct loop *l = calloc(1, sizeof *l);
+
+	if (l == NULL || (l->key = strdup("")) == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		free(l);
+		return NULL;
+	}
+	atomic_init(&l->refs, 1);
+	l->net = net_start(NULL, &dns, errors);
+	if (l->net != NULL)
+		return l;
+	free(l->key);
+	free(l);
+	return NULL;
+}
+
 struct loop *loop_ref(struct loop *l)
 {
 	atomic_fetch_add(&l->refs, 1);

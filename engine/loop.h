@@ -12,6 +12,8 @@ struct loop;
 
 /* NULL with errors added. */
 struct loop *loop_start(const struct engine_settings *set, struct error_list *errors);
+/* One without Redis and without a user for DNS: for what outlives every configuration. */
+struct loop *loop_start_bare(struct error_list *errors);
 struct loop *loop_ref(struct loop *l);
 void loop_unref(struct loop **l);
 struct net *loop_net(const struct loop *l);

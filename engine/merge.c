@@ -7,13 +7,16 @@
 #include "engine/session.h"
 #include "util/bytes.h"
 
-enum { REDIRECTED_MAX = 900 }; /* RFC 5322, section 2.1.1: a line of at most 998 characters */
+enum {
+	REDIRECTED_MAX = 900,    /* RFC 5322, section 2.1.1: a line of at most 998 characters */
+	HEADER_CHANGES_MAX = 100 /* of received fields: Postfix takes quadratic time, and panics at some 14,000 */
+};
 
 struct merge {
 	struct engine_session *s;
 	struct header_edits *headers;
-	struct edit **rcpt_tail;
-	struct edit *rcpt_edits;
+	/* All deletions go before all additions: the MTA would delete what was added. */
+	struct edit *dels, **dels_tail, *adds, **adds_tail;
 	bool *applied; /* by rule index: its edits are in already */
 	struct rules_hit *hits;
 	unsigned n_hits, room;
@@ -33,7 +36,7 @@ static bool restricted(const struct decision *d)
 	return d->kind == VERDICT_REJECT || d->kind == VERDICT_DEFER || d->kind == VERDICT_QUARANTINE;
 }
 
-static struct edit *add_edit(struct merge *m, enum edit_kind kind, const char *value, bool quiet)
+static struct edit *new_edit(struct merge *m, enum edit_kind kind, const char *value, bool quiet)
 {
 	struct edit *e = arena_alloc(m->s->txn->arena, sizeof *e);
 
@@ -42,31 +45,43 @@ static struct edit *add_edit(struct merge *m, enum edit_kind kind, const char *v
 	e->kind = kind;
 	e->value = value;
 	e->quiet = quiet;
-	*m->rcpt_tail = e;
-	m->rcpt_tail = &e->next;
 	return e;
 }
 
-static bool will_get(const struct merge *m, const char *address)
+/* quiet: nobody outside may learn of the address; mail that is moved must bounce when it cannot be delivered. */
+static void add_rcpt(struct merge *m, const char *address, bool quiet)
 {
-	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
-		if (e->kind == EDIT_ADD_RCPT && ascii_equal(e->value, address))
+	struct edit *e;
+
+	for (e = m->adds; e != NULL; e = e->next) {
+		if (ascii_equal(e->value, address)) {
+			e->quiet = e->quiet && quiet;
+			return;
+		}
+	}
+	e = new_edit(m, EDIT_ADD_RCPT, address, quiet);
+	if (e == NULL)
+		return;
+	*m->adds_tail = e;
+	m->adds_tail = &e->next;
+}
+
+static bool is_deleted(const struct merge *m, const struct rcpt *r)
+{
+	for (const struct edit *e = m->dels; e != NULL; e = e->next)
+		if (e->value == r->arg)
 			return true;
 	return false;
 }
 
-static void add_rcpt(struct merge *m, const char *address, bool quiet)
-{
-	if (!will_get(m, address))
-		(void)add_edit(m, EDIT_ADD_RCPT, address, quiet);
-}
-
 static void del_rcpt(struct merge *m, const struct rcpt *r)
 {
-	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
-		if (e->kind == EDIT_DEL_RCPT && e->value == r->arg)
-			return;
-	(void)add_edit(m, EDIT_DEL_RCPT, r->arg, false);
+	struct edit *e = is_deleted(m, r) ? NULL : new_edit(m, EDIT_DEL_RCPT, r->arg, false);
+
+	if (e == NULL)
+		return;
+	*m->dels_tail = e;
+	m->dels_tail = &e->next;
 }
 
 /* ---- One recipient ---- */
@@ -184,18 +199,10 @@ static void refuse_all(struct merge *m)
 	s->verdict.reply = s->final.reply;
 }
 
-static bool deleted(const struct merge *m, const struct rcpt *r)
-{
-	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next)
-		if (e->kind == EDIT_DEL_RCPT && e->value == r->arg)
-			return true;
-	return false;
-}
-
 static bool gets_it_anyway(const struct merge *m, const char *address)
 {
 	for (const struct rcpt_note *n = m->s->notes; n != NULL; n = n->next)
-		if (n->rcpt->accepted && ascii_equal(n->rcpt->address, address) && !deleted(m, n->rcpt))
+		if (n->rcpt->accepted && ascii_equal(n->rcpt->address, address) && !is_deleted(m, n->rcpt))
 			return true;
 	return false;
 }
@@ -203,58 +210,84 @@ static bool gets_it_anyway(const struct merge *m, const char *address)
 /* Who is a recipient already, and stays one, is not added: the MTA would deliver twice. */
 static void drop_doubles(struct merge *m)
 {
-	struct edit **at = &m->rcpt_edits;
+	struct edit **at = &m->adds;
 
 	while (*at != NULL) {
-		if ((*at)->kind == EDIT_ADD_RCPT && gets_it_anyway(m, (*at)->value))
+		if (gets_it_anyway(m, (*at)->value))
 			*at = (*at)->next;
 		else
 			at = &(*at)->next;
 	}
-	m->rcpt_tail = at;
+	m->adds_tail = at;
+}
+
+static bool any_left(const struct merge *m)
+{
+	for (const struct rcpt_note *n = m->s->notes; n != NULL; n = n->next)
+		if (n->rcpt->accepted && !is_deleted(m, n->rcpt))
+			return true;
+	return false;
 }
 
 /* What fits some only is softened; then everything else is carried out. */
 static void deliver(struct merge *m, bool hold)
 {
 	struct engine_session *s = m->s;
-	unsigned left = 0;
+	bool redirects = s->snap->set.mixed_recipients == MIXED_REDIRECT;
 
 	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
 		if (!n->rcpt->accepted)
 			continue;
-		if (restricted(&n->decision) && !hold && s->snap->set.mixed_recipients == MIXED_REDIRECT) {
+		if (restricted(&n->decision) && !hold && redirects) {
 			redirect(m, n->rcpt, &n->decision);
+			n->fate = "redirected";
 			continue; /* its mail does not reach it: no copy, no move */
 		}
 		apply_hits(m, n);
-		if (n->decision.kind == VERDICT_DISCARD)
+		if (n->decision.kind == VERDICT_DISCARD) {
 			del_rcpt(m, n->rcpt);
-		else if (restricted(&n->decision) && !hold)
+			n->fate = "deleted";
+		} else if (restricted(&n->decision) && !hold) {
 			headers_mark(m->headers, reason(s, n->rcpt, &n->decision));
+			n->fate = "marked";
+		} else {
+			n->fate = hold ? "held" : is_deleted(m, n->rcpt) ? "moved" : "accepted";
+		}
 	}
 	drop_doubles(m);
-	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
-		left += n->rcpt->accepted;
-	for (const struct edit *e = m->rcpt_edits; e != NULL; e = e->next) {
-		left -= e->kind == EDIT_DEL_RCPT;
-		left += e->kind == EDIT_ADD_RCPT;
-	}
-	if (left == 0) {
+	if (m->adds == NULL && !any_left(m)) {
 		s->verdict.kind = s->final.kind = VERDICT_DISCARD;
 		return;
 	}
 	s->verdict.kind = s->final.kind = hold ? VERDICT_QUARANTINE : VERDICT_ACCEPT;
 }
 
+/* More of them than anybody means: each is work for the MTA, and Postfix breaks over thousands. */
+static void too_many_edits(struct merge *m)
+{
+	struct engine_session *s = m->s;
+
+	if (s->smtp && !s->relay) {
+		reply_plain(s, &s->final, VERDICT_REJECT, 554, "5.6.0", "too many header fields of one kind");
+		s->verdict.kind = VERDICT_REJECT;
+		s->verdict.reply = s->final.reply;
+		return;
+	}
+	headers_forgo(m->headers);
+	headers_mark(m->headers, "too many header fields of one kind");
+}
+
 static void emit(struct merge *m)
 {
 	struct engine_session *s = m->s;
 	struct edit **tail = &s->verdict.edits;
-
 	const char *failed;
 
 	headers_clean(m->headers);
+	if (headers_changed(m->headers) > HEADER_CHANGES_MAX)
+		too_many_edits(m);
+	if (s->verdict.kind == VERDICT_REJECT)
+		return;
 	failed = s->verdict.kind == VERDICT_DISCARD ? NULL : finish_message(s, m->headers);
 	if (failed != NULL) {
 		reply_plain(s, &s->final, VERDICT_DEFER, 451, "4.3.0",
@@ -265,7 +298,8 @@ static void emit(struct merge *m)
 		return;
 	}
 	headers_emit(m->headers, &tail);
-	*tail = m->rcpt_edits;
+	*m->dels_tail = m->adds;
+	*tail = m->dels;
 }
 
 static void hold(struct merge *m)
@@ -297,7 +331,8 @@ static bool prepare(struct merge *m, struct engine_session *s)
 
 	memset(m, 0, sizeof *m);
 	m->s = s;
-	m->rcpt_tail = &m->rcpt_edits;
+	m->dels_tail = &m->dels;
+	m->adds_tail = &m->adds;
 	m->room = (unsigned)n;
 	m->applied = arena_calloc(s->txn->arena, n + 1, sizeof *m->applied);
 	m->hits = arena_calloc(s->txn->arena, n + 1, sizeof *m->hits);
@@ -305,13 +340,50 @@ static bool prepare(struct merge *m, struct engine_session *s)
 	return m->applied != NULL && m->hits != NULL && m->headers != NULL;
 }
 
-/* Hits of a refused message are for the log only. */
+/* What kept a recipient from the mail is part of the story; what else fired for it was not carried out. */
 static void collect_hits(struct merge *m)
 {
-	for (struct rcpt_note *n = m->s->notes; n != NULL; n = n->next)
-		for (unsigned i = 0; i < n->outcome.n_hits; i++)
-			if (!n->outcome.hits[i].switched_off)
-				note_hit(m, &n->outcome.hits[i]);
+	for (struct rcpt_note *n = m->s->notes; n != NULL; n = n->next) {
+		for (unsigned i = 0; i < n->outcome.n_hits; i++) {
+			const struct rules_hit *hit = &n->outcome.hits[i];
+
+			if (!hit->switched_off && (hit->shadow || hit->rule == n->decision.rule))
+				note_hit(m, hit);
+		}
+	}
+}
+
+/* Everything was evaluated as if it counted; what it came to is for the log, and the mail leaves as it came. */
+static void cast_shadow(struct merge *m)
+{
+	struct engine_session *s = m->s;
+
+	for (unsigned i = 0; i < m->n_hits; i++)
+		m->hits[i].shadow = true;
+	s->would = s->final;
+	memset(&s->final, 0, sizeof s->final);
+	memset(&s->verdict, 0, sizeof s->verdict);
+	s->final.kind = s->verdict.kind = VERDICT_ACCEPT;
+}
+
+static void run(struct merge *m)
+{
+	count(m);
+	if (m->remaining > 0 && m->refused == m->remaining) {
+		refuse_all(m);
+	} else if (m->held > 0 && m->held + m->refused == m->remaining) {
+		/* All are restricted, some by holding: the message is held, nothing reaches anybody, nothing is lost. */
+		hold(m);
+		emit(m);
+	} else {
+		deliver(m, false);
+		emit(m);
+	}
+	collect_hits(m);
+	if (m->s->snap->set.shadow)
+		cast_shadow(m);
+	m->s->hits = m->hits;
+	m->s->n_hits = m->n_hits;
 }
 
 void merge_verdict(struct engine_session *s)
@@ -319,29 +391,14 @@ void merge_verdict(struct engine_session *s)
 	struct merge m;
 
 	memset(&s->verdict, 0, sizeof s->verdict);
-	if (prepare(&m, s)) {
-		count(&m);
-		if (m.remaining > 0 && m.refused == m.remaining) {
-			refuse_all(&m);
-		} else if (m.held > 0 && m.held + m.refused == m.remaining) {
-			/* All are restricted, some by holding: the message is held, nothing reaches anybody, nothing is lost. */
-			hold(&m);
-			emit(&m);
-		} else {
-			deliver(&m, false);
-			emit(&m);
-		}
-		collect_hits(&m);
-		s->hits = m.hits;
-		s->n_hits = m.n_hits;
-	}
-	if (arena_failed(s->txn->arena)) {
-		memset(&s->final, 0, sizeof s->final);
-		s->verdict.edits = NULL;
-		s->final.kind = s->verdict.kind = VERDICT_DEFER;
-		s->final.why = "out of memory";
-		s->final.reply =
-			(struct reply){ .code = 451, .enhanced = "4.3.0", .text = "out of memory, try again later" };
-		s->verdict.reply = s->final.reply;
-	}
+	if (prepare(&m, s))
+		run(&m);
+	if (!arena_failed(s->txn->arena) && !arena_failed(s->conn->arena))
+		return;
+	memset(&s->final, 0, sizeof s->final);
+	s->verdict.edits = NULL;
+	s->final.kind = s->verdict.kind = VERDICT_DEFER;
+	s->final.why = "out of memory";
+	s->final.reply = (struct reply){ .code = 451, .enhanced = "4.3.0", .text = "out of memory, try again later" };
+	s->verdict.reply = s->final.reply;
 }

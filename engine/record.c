@@ -83,6 +83,8 @@ static void add_rcpts(const struct engine_session *s, struct sbuf *b)
 		add_name(b, n->rcpt->address);
 		if (!n->rcpt->accepted)
 			sbuf_addf(b, " (%s %d)", verdict_name(n->decision.kind), n->decision.reply.code);
+		else if (n->fate != NULL && strcmp(n->fate, "accepted") != 0)
+			sbuf_addf(b, " (%s)", n->fate);
 	}
 }
 
@@ -118,6 +120,17 @@ static void add_final_reply(const struct engine_session *s, struct sbuf *b)
 	add_reply(b, &s->final);
 }
 
+/* What a top-level shadow kept from happening. */
+static void add_would(const struct engine_session *s, struct sbuf *b)
+{
+	if (s->would.kind == VERDICT_NONE)
+		return;
+	sbuf_add(b, verdict_name(s->would.kind));
+	if (s->would.reply.code != 0)
+		sbuf_addc(b, ' ');
+	add_reply(b, &s->would);
+}
+
 static void log_transaction(struct engine_session *s, long long took_ms)
 {
 	struct log_record r;
@@ -133,13 +146,14 @@ static void log_transaction(struct engine_session *s, long long took_ms)
 	log_field(&r, "direction", first_text(&s->txn->facts.v[FACT_DIRECTION]));
 	log_record_str(&r, "from", s->txn->sender, s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
 	log_list(&r, "to", s, add_rcpts);
-	if (s->txn->size > 0)
+	if (s->snap->needs.body && s->txn->size > 0)
 		log_record_num(&r, "size", s->txn->size);
 	log_field(&r, "verdict", final_name(s));
 	log_list(&r, "reply", s, add_final_reply);
 	log_field(&r, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
 	log_list(&r, "fired", s, add_fired);
 	log_list(&r, "shadow", s, add_shadow);
+	log_list(&r, "would", s, add_would);
 	log_field(&r, "why", s->final.why);
 	if (s->refused_by_mta > 0)
 		log_record_num(&r, "refused_by_mta", s->refused_by_mta);
@@ -190,6 +204,8 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 		sbuf_addf(b, "%s{\"to\":", n == s->notes ? "" : ",");
 		sbuf_add_json(b, n->rcpt->address, strlen(n->rcpt->address));
 		sbuf_addf(b, ",\"verdict\":\"%s\"", verdict);
+		if (n->fate != NULL)
+			sbuf_addf(b, ",\"fate\":\"%s\"", n->fate);
 		if (n->decision.reply.code != 0)
 			sbuf_addf(b, ",\"code\":%d", n->decision.reply.code);
 		if (n->decision.rule != NULL) {
@@ -199,7 +215,7 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 		sbuf_addc(b, '}');
 	}
 	sbuf_addc(b, ']');
-	return b->p;
+	return b->cut ? "[]" : b->p; /* half a list is none */
 }
 
 static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f, bool *first)
@@ -234,7 +250,7 @@ static const char *facts_json(const struct engine_session *s, struct sbuf *b)
 			add_fact(b, (enum fact_id)f, &s->notes_last->rcpt->facts.v[f], &first);
 	}
 	sbuf_addc(b, '}');
-	return b->p;
+	return b->cut ? "{}" : b->p;
 }
 
 static const char *in_arena(struct arena *a, struct sbuf *b, void (*add)(const struct engine_session *, struct sbuf *),
@@ -261,12 +277,14 @@ static void fill_entry(struct engine_session *s, struct entry *e, long long took
 	entry_word(e, s->txn->sender != NULL ? s->txn->sender : "",
 		   s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
 	entry_str(e, "recipients", arena_strdup(e->arena, rcpts_json(s, b)));
-	entry_num(e, "size", s->txn->size);
+	if (s->snap->needs.body)
+		entry_num(e, "size", s->txn->size);
 	entry_str(e, "verdict", final_name(s));
 	entry_str(e, "reply", in_arena(e->arena, b, add_final_reply, s));
 	entry_str(e, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
 	entry_str(e, "fired", in_arena(e->arena, b, add_fired, s));
 	entry_str(e, "shadow", in_arena(e->arena, b, add_shadow, s));
+	entry_str(e, "would", in_arena(e->arena, b, add_would, s));
 	entry_str(e, "why", s->final.why);
 	entry_str(e, "facts", arena_strdup(e->arena, facts_json(s, b)));
 	entry_num(e, "ms", took_ms);

@@ -171,8 +171,10 @@ void engine_helo(struct engine_session *s, const char *name, struct answer *a)
 	event_begin(s);
 	answer_continue(a);
 	s->stage = STAGE_HELO;
-	s->conn->helo = arena_strdup(s->conn->arena, name);
-	set_domain(s, FACT_HELO, name);
+	if (s->conn->helo == NULL || strcmp(s->conn->helo, name) != 0) { /* a client may say it without end */
+		s->conn->helo = arena_strdup(s->conn->arena, name);
+		set_domain(s, FACT_HELO, name);
+	}
 	if (s->early.kind == VERDICT_NONE) {
 		facts_start(s, STAGE_HELO);
 		if (s->snap->stages & (1u << STAGE_HELO))

@@ -39,6 +39,7 @@ struct rcpt_note {
 	struct rcpt *rcpt;
 	struct decision decision;
 	struct rules_outcome outcome; /* of the last evaluation */
+	const char *fate;             /* what became of its mail at END: for the log; NULL: the decision tells */
 };
 
 struct engine_session {
@@ -73,6 +74,7 @@ struct engine_session {
 	struct spool *spool;   /* NULL: nobody needs the body */
 	bool listed;           /* among the open transactions of the engine */
 	struct decision final; /* of the transaction */
+	struct decision would; /* with `shadow` at the top: what it would have been */
 	struct verdict verdict;
 	const struct rules_hit *hits; /* all that fired in the transaction, each rule once */
 	unsigned n_hits;
@@ -122,6 +124,9 @@ struct header_edits;
 struct header_edits *headers_new(struct engine_session *s);
 void headers_apply(struct header_edits *h, const struct rule_action *action, const char *value);
 void headers_mark(struct header_edits *h, const char *text);
+/* How many received fields would be changed or removed; and back to none. */
+unsigned headers_changed(const struct header_edits *h);
+void headers_forgo(struct header_edits *h);
 /* Puts a field before all others (and before those inserted earlier). */
 void headers_insert(struct header_edits *h, const char *name, const char *value);
 /* All fields as they will leave.  0, or -1 when out of memory. */

@@ -46,6 +46,13 @@ static void at(const struct conf_node *n, const char **file, int *line)
 	*line = n != NULL ? n->line : 0;
 }
 
+static bool is_address(const char *s)
+{
+	const char *at = strrchr(s, '@');
+
+	return at != NULL && at > s && at[1] != '\0' && at[1] != '.' && strpbrk(s, " \t\r\n<>\"") == NULL;
+}
+
 static int engine_verify(void *settings, const struct conf_node *group, struct error_list *errors)
 {
 	const struct engine_settings *set = settings;
@@ -58,7 +65,7 @@ static int engine_verify(void *settings, const struct conf_node *group, struct e
 		error_add(errors, file, line,
 			  "mixed_recipients = \"redirect\" needs an address to redirect to: set quarantine_address");
 	at(place(group, "quarantine_address"), &file, &line);
-	if (set->quarantine_address != NULL && strchr(set->quarantine_address, '@') == NULL)
+	if (set->quarantine_address != NULL && !is_address(set->quarantine_address))
 		error_add(errors, file, line, "quarantine_address \"%s\" is no mail address: write local@domain",
 			  set->quarantine_address);
 	at(place(group, "deadline"), &file, &line);

@@ -49,16 +49,56 @@ static const char *machine_name(struct arena *a)
 	return arena_strdup(a, name);
 }
 
+/* A client is one of ours by its address alone: names can be had by anybody who runs a reverse zone. */
+static void check_networks(const char *setting, const struct conf_strings *items, struct error_list *errors)
+{
+	struct ip_net net;
+
+	for (unsigned i = 0; i < items->n; i++) {
+		int rc = ip_net_parse(&net, items->v[i].s);
+
+		if (rc == -2)
+			error_add(errors, items->v[i].file, items->v[i].line,
+				  "%s: \"%s\" has bits set behind its prefix; write the network's own address", setting,
+				  items->v[i].s);
+		else if (rc != 0)
+			error_add(errors, items->v[i].file, items->v[i].line,
+				  "%s: \"%s\" is neither an address nor a network (ADDRESS/BITS)", setting,
+				  items->v[i].s);
+	}
+}
+
+/* Plain text of a name or an address: what can stand in a string of the rule language, and match. */
+static bool is_plain(const char *s)
+{
+	return s[0] != '\0' && strpbrk(s, " \t\r\n\"\\<>()[];,:") == NULL;
+}
+
+static void check_domains(const struct engine_settings *set, struct error_list *errors)
+{
+	const struct conf_strings *l = &set->local_domains;
+
+	for (unsigned i = 0; i < l->n; i++)
+		if (!is_plain(l->v[i].s) || strchr(l->v[i].s, '@') != NULL)
+			error_add(
+				errors, l->v[i].file, l->v[i].line,
+				"local_domains: \"%s\" is no domain; write example.org, or .example.org for its subdomains",
+				l->v[i].s);
+	l = &set->exempt_recipients;
+	for (unsigned i = 0; i < l->n; i++)
+		if (!is_plain(l->v[i].s) || (l->v[i].s[0] == '.' && strchr(l->v[i].s, '@') == NULL))
+			error_add(
+				errors, l->v[i].file, l->v[i].line,
+				"exempt_recipients: \"%s\" is neither a local part (postmaster) nor an address nor @domain",
+				l->v[i].s);
+}
+
 static struct addr_list *make_list(const struct conf_strings *items, struct error_list *errors)
 {
 	struct addr_list *l = addr_list_new();
 
-	for (unsigned i = 0; l != NULL && i < items->n; i++) {
-		const char *wrong = addr_list_add(l, items->v[i].s);
-
-		if (wrong != NULL)
-			error_add(errors, items->v[i].file, items->v[i].line, "\"%s\": %s", items->v[i].s, wrong);
-	}
+	for (unsigned i = 0; l != NULL && i < items->n; i++)
+		(void)addr_list_add(l, items->v[i].s); /* what is wrong with it has been said */
 	if (l == NULL)
 		error_add(errors, NULL, 0, "out of memory");
 	return l;
@@ -93,6 +133,9 @@ static void load_settings(struct snapshot *s, struct error_list *errors)
 	(void)conf_bind(&engine_settings_table, s->root, &s->set, others, s->arena, errors);
 	s->hostname = s->set.hostname != NULL ? s->set.hostname : machine_name(s->arena);
 	s->deadline_ms = s->set.deadline;
+	check_networks("trusted_networks", &s->set.trusted_networks, errors);
+	check_networks("relays", &s->set.relays, errors);
+	check_domains(&s->set, errors);
 	s->trusted = make_list(&s->set.trusted_networks, errors);
 	s->relays = make_list(&s->set.relays, errors);
 	load_charsets(s, errors);
@@ -160,6 +203,8 @@ static void load_finishers(struct snapshot *s, const struct check_env *env, stru
 static void load_checks(struct snapshot *s, struct error_list *errors)
 {
 	struct check_env env = { .hostname = s->hostname,
+				 .user = s->set.user,
+				 .group = s->set.group,
 				 .redis_prefix = s->set.redis.prefix,
 				 .dns_on_error = (enum on_error)s->set.dns.on_error,
 				 .redis_on_error = (enum on_error)s->set.redis.on_error,
@@ -271,7 +316,6 @@ static void load_rules(struct snapshot *s, struct error_list *errors)
 	rules_set_facts(s->rules,
 			facts_of_engine() | facts_of_checks(s, CHECK_PURE) | facts_of_checks(s, CHECK_EFFECT));
 	rules_set_cost(s->rules, facts_of_checks(s, CHECK_PURE), facts_of_checks(s, CHECK_EFFECT));
-	rules_set_shadow(s->rules, s->set.shadow);
 	if (s->set.rules != NULL)
 		(void)rules_add(s->rules, NULL, s->set.rules, errors);
 	add_builtins(s, errors);
@@ -305,6 +349,9 @@ static void find_wanted(struct snapshot *s)
 
 	s->facts = rules_facts(s->rules);
 	read_for_authres(s);
+	for (unsigned i = 0; i < s->n_finishers; i++)
+		if (s->finishers[i].state != NULL)
+			s->facts |= s->finishers[i].def->inputs;
 	for (unsigned i = 0; i < s->n_checks; i++)
 		for (unsigned f = 0; f < FACT_COUNT; f++)
 			if (s->checks[i].def->provides & s->facts & FACT_BIT(f))

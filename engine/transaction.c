@@ -30,6 +30,7 @@ static int txn_begin(struct engine_session *s)
 	s->refused_by_mta = 0;
 	s->header_bytes = 0;
 	memset(&s->final, 0, sizeof s->final);
+	memset(&s->would, 0, sizeof s->would);
 	memset(&s->verdict, 0, sizeof s->verdict);
 	s->hits = NULL;
 	s->n_hits = 0;
@@ -119,7 +120,8 @@ static void set_mail_facts(struct engine_session *s, const struct engine_mail *m
 	struct txn *t = s->txn;
 	struct fact_set *f = &t->facts;
 	bool auth = m->auth_user != NULL && m->auth_user[0] != '\0';
-	bool trusted = strcmp(s->conn->facts.v[FACT_TRUSTED].text->raw, "yes") == 0;
+	const struct fact_value *known = &s->conn->facts.v[FACT_TRUSTED];
+	bool trusted = known->state == FACT_KNOWN && strcmp(known->text->raw, "yes") == 0;
 
 	t->sender_arg = arena_strdup(t->arena, m->arg);
 	t->sender = addr_from_path(t->arena, m->arg);

@@ -6,6 +6,8 @@
 
 #include "engine/snapshot.h"
 
+enum { LIST_TEXT_MAX = 1 << 20 };
+
 /* A string of the rule language. */
 static void quote(struct sbuf *out, const char *s)
 {
@@ -45,8 +47,20 @@ static void spare(const struct snapshot *s, const char *name, const char *when, 
 	sbuf_add(out, "; }; },\n");
 }
 
-/* "postmaster" in a list means that local part in each of our domains, and alone. */
-static void exempt_items(const struct snapshot *s, struct sbuf *in, struct sbuf *is)
+static void list_item(struct sbuf *out, const char *item, const char *behind)
+{
+	char buf[512];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add(&b, item);
+	sbuf_add(&b, behind);
+	sbuf_add(out, out->len > 0 ? ", " : " ");
+	quote(out, buf);
+}
+
+/* "postmaster" in the list means that local part in each of our domains, and alone; whole addresses stand for themselves. */
+static void exempt_items(const struct snapshot *s, struct sbuf *addresses, struct sbuf *locals, bool *postmaster)
 {
 	static const struct conf_item defaults[] = { { "postmaster", NULL, 0 }, { "abuse", NULL, 0 } };
 	bool stated = s->root != NULL && conf_child(s->root, "exempt_recipients") != NULL;
@@ -54,43 +68,53 @@ static void exempt_items(const struct snapshot *s, struct sbuf *in, struct sbuf 
 	unsigned n = stated ? s->set.exempt_recipients.n : sizeof defaults / sizeof defaults[0];
 
 	for (unsigned i = 0; i < n; i++) {
-		if (strchr(v[i].s, '@') != NULL) {
-			sbuf_add(in, in->len > 0 ? ", " : " ");
-			quote(in, v[i].s);
-			continue;
-		}
-		if (strcmp(v[i].s, "postmaster") == 0) /* RFC 5321, section 4.5.1: valid without a domain */
-			sbuf_add(is, "{ fact = \"recipient\"; is = \"postmaster\"; }, ");
-		for (unsigned j = 0; j < s->set.local_domains.n; j++) {
-			sbuf_add(in, in->len > 0 ? ", " : " ");
-			sbuf_addc(in, '"');
-			sbuf_add(in, v[i].s);
-			sbuf_addf(in, "@%s\"", s->set.local_domains.v[j].s);
-		}
+		if (strchr(v[i].s, '@') != NULL)
+			list_item(addresses, v[i].s, "");
+		else
+			list_item(locals, v[i].s, "@");
+		*postmaster = *postmaster || strcmp(v[i].s, "postmaster") == 0;
 	}
+}
+
+static void exempt_conditions(const struct snapshot *s, struct sbuf *out)
+{
+	struct sbuf addresses, locals, domains;
+	bool postmaster = false;
+
+	sbuf_heap(&addresses, LIST_TEXT_MAX);
+	sbuf_heap(&locals, LIST_TEXT_MAX);
+	sbuf_heap(&domains, LIST_TEXT_MAX);
+	exempt_items(s, &addresses, &locals, &postmaster);
+	for (unsigned i = 0; i < s->set.local_domains.n; i++)
+		list_item(&domains, s->set.local_domains.v[i].s, "");
+	if (postmaster) /* RFC 5321, section 4.5.1: valid without a domain */
+		sbuf_add(out, ", { fact = \"recipient\"; is = \"postmaster\"; }");
+	if (addresses.len > 0)
+		sbuf_addf(out, ", { fact = \"recipient\"; in = (%s ); }", addresses.p);
+	if (locals.len > 0 && domains.len > 0)
+		sbuf_addf(out,
+			  ", { all = ( { fact = \"recipient\"; starts_with = (%s ); }, "
+			  "{ fact = \"recipient_domain\"; in = (%s ); } ); }",
+			  locals.p, domains.p);
+	sbuf_done(&addresses);
+	sbuf_done(&locals);
+	sbuf_done(&domains);
 }
 
 static void exempt_rule(const struct snapshot *s, struct sbuf *out)
 {
 	static const char *const sections[] = { "deny_clients", "fcrdns", "dnsbl", "spf", NULL };
-	struct sbuf in, is;
+	struct sbuf when;
 
-	sbuf_heap(&in, 1 << 20);
-	sbuf_heap(&is, 4096);
-	exempt_items(s, &in, &is);
-	if (in.len + is.len > 0) {
-		sbuf_add(out, "  { name = \"exempt recipients\"; match = \"any\"; when = ( ");
-		sbuf_add(out, is.p);
-		if (in.len > 0)
-			sbuf_addf(out, "{ fact = \"recipient\"; in = (%s ); }", in.p);
-		else
-			out->p[out->len -= 2] = '\0'; /* the comma behind the last condition */
-		sbuf_add(out, " ); then = { skip = ");
+	sbuf_heap(&when, 3 * LIST_TEXT_MAX);
+	exempt_conditions(s, &when);
+	if (when.len > 0) {
+		sbuf_addf(out, "  { name = \"exempt recipients\"; match = \"any\"; when = ( %s ); then = { skip = ",
+			  when.p + sizeof ", " - 1);
 		(void)skip_list(s, sections, out);
 		sbuf_add(out, "; }; },\n");
 	}
-	sbuf_done(&in);
-	sbuf_done(&is);
+	sbuf_done(&when);
 }
 
 void who_rules(const struct snapshot *s, struct sbuf *out)

@@ -19,9 +19,8 @@ struct engine *fixture_load(const char *conf)
 
 	if (f == NULL)
 		return NULL;
-	fprintf(f,
-		"redis: { server = \"\"; };\nhostname = \"mx.example.net\";\nlocal_domains = ( \"example.net\" );\n%s\n",
-		conf);
+	fprintf(f, "redis: { server = \"\"; };\nhostname = \"mx.example.net\";\n%s%s\n",
+		strstr(conf, "local_domains") != NULL ? "" : "local_domains = ( \"example.net\" );\n", conf);
 	fclose(f);
 	log_open("test", LOG_SINK_NONE, LOG_LVL_ERROR);
 	e = engine_load(path, &errors);

@@ -2,6 +2,7 @@
  * What rules decide for several recipients, made into the one answer that SMTP has.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "t/lib/tap.h"
 #include "t/unit/engine_fixture.h"
@@ -51,7 +52,7 @@ static const struct verdict_case cases[] = {
 	{ "a copy survives delete for all",
 	  RULES(RULE("c", WIN, "copy = \"log@example.net\";") ", " RULE("d", WIN, "delete = true;")),
 	  { .headers = win },
-	  "END accept\nadd log@example.net quiet\ndel <bob@example.net>\n" },
+	  "END accept\ndel <bob@example.net>\nadd log@example.net quiet\n" },
 	{ "move",
 	  RULES(RULE("m", TO("bob@example.net"), "move = \"dave@example.net\";")),
 	  { .rcpts = two },
@@ -65,6 +66,29 @@ static const struct verdict_case cases[] = {
 											  "reject = true;")),
 	  { .rcpts = two },
 	  "RCPT <bob@example.net> 550 5.7.1\nEND accept\n" },
+	{ "a move to one who is moved away himself keeps the mail",
+	  RULES(RULE("m", "{ fact = \"recipient\"; in = ( \"bob@example.net\", \"carol@example.net\" ); }",
+		     "move = \"carol@example.net\";")),
+	  { .rcpts = two },
+	  "END accept\ndel <bob@example.net>\ndel <Carol@example.net>\nadd carol@example.net\n" },
+	{ "a copy to one whose own mail is deleted is made",
+	  RULES(RULE("c", TO("bob@example.net"),
+		     "copy = \"carol@example.net\";") ", " RULE("d", TO("carol@example.net"), "delete = true;")),
+	  { .rcpts = two },
+	  "END accept\ndel <Carol@example.net>\nadd carol@example.net quiet\n" },
+	{ "moved mail may bounce, though a copy goes to the same address",
+	  RULES(RULE("c", TO("bob@example.net"), "copy = \"dave@example.net\";") ", " RULE(
+		  "m", TO("carol@example.net"), "move = \"dave@example.net\";")),
+	  { .rcpts = two },
+	  "END accept\ndel <Carol@example.net>\nadd dave@example.net\n" },
+	{ "shadow refuses nobody and counts as if it did",
+	  "shadow = true; deny: { clients = ( \"198.51.100.0/24\" ); };",
+	  { 0 },
+	  "END accept\n" },
+	{ "exempt recipients in subdomains",
+	  "local_domains = ( \".sub.example\" ); deny: { clients = ( \"198.51.100.0/24\" ); };",
+	  { .rcpts = (const char *const[]){ "<abuse@a.sub.example>", "<abuse@other.example>", NULL } },
+	  "RCPT <abuse@other.example> 554 5.7.1\nEND accept\n" },
 	{ "quarantine", RULES(RULE("q", WIN, "quarantine = true;")), { .headers = win }, "END quarantine\n" },
 	{ "a mixed refusal is a mark",
 	  RULES(RULE("r", TO("bob@example.net") ", " WIN, "reject = \"550 5.7.1 no prizes\";")),
@@ -227,8 +251,39 @@ static void test_connections(void)
 	engine_free(&e);
 }
 
+/* Each edit of a received field is work for the MTA; Postfix breaks over thousands. */
+static void test_many_fields(void)
+{
+	static const char *headers[300];
+	const struct mail mail = { .headers = headers }, local = { .headers = headers, .local = true };
+	struct engine *e =
+		fixture_load(RULES(RULE("r", "{ fact = \"sender\"; exists = true; }", "remove_header = \"X-Bad\";")));
+
+	for (size_t i = 0; i < 299; i++)
+		headers[i] = "X-Bad: 1";
+	is_str(fixture_run(e, &mail), "END reject 554 5.6.0\n", "too many fields to remove: refused");
+	is_str(fixture_run(e, &local), "END accept\ninsert 0 X-Millgate-Mark: too many header fields of one kind\n",
+	       "mail without SMTP is marked, and its fields stay");
+	headers[100] = NULL;
+	ok(strstr(fixture_run(e, &mail), "END accept\nchange X-Bad[100]: (removed)\n") != NULL,
+	   "a hundred are removed, the last first");
+	engine_free(&e);
+}
+
+static void test_bad_lists(void)
+{
+	ok(fixture_load("trusted_networks = ( \"mail.example.org\" );") == NULL, "a name is no trusted network");
+	ok(fixture_load("relays = ( \"192.0.2.1/24\" );") == NULL, "nor is a network with host bits a relay");
+	ok(fixture_load("exempt_recipients = ( \"post\\\"master\" );") == NULL,
+	   "a quote in a recipient is an error of its own");
+	ok(fixture_load("mixed_recipients = \"redirect\"; quarantine_address = \"a@\";") == NULL,
+	   "half an address is none");
+}
+
 int main(void)
 {
+	test_many_fields();
+	test_bad_lists();
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct engine *e = fixture_load(cases[i].conf);
 
