@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The OpenSPF suite, by both evaluators: ours answers every case right; libspf2 differs just where the list says.
 
 MILLGATE_CORPORA names the directory that has spf/rfc7208-tests.yml; without it there is nothing to run.
