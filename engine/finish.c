@@ -26,6 +26,16 @@ static void make_finish(struct engine_session *s, const struct snapshot_finisher
 	c->deadline_ms = s->deadline_ms;
 }
 
+/* What a finisher reads must be known when it begins. */
+static void pull(struct engine_session *s, fact_mask inputs)
+{
+	struct facts_view v = { .s = s, .stage = STAGE_HEADERS };
+
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		if (inputs & FACT_BIT(f))
+			(void)facts_get(&v, (struct fact_ref){ .id = (enum fact_id)f }, false);
+}
+
 void finish_begin(struct engine_session *s)
 {
 	struct finish_call c;
@@ -36,6 +46,7 @@ void finish_begin(struct engine_session *s)
 		if (k->state == NULL)
 			continue;
 		make_finish(s, k, &c);
+		pull(s, k->def->inputs);
 		if (k->def->begin(&c))
 			s->finishing |= 1u << i;
 	}

@@ -21,6 +21,7 @@ struct net_wait;
 /* What every check may know of the whole configuration; immutable. */
 struct check_env {
 	const char *hostname;
+	const char *user, *group;   /* whom the daemon becomes: who must be able to read what a reload reads */
 	const char *redis_prefix;   /* "millgate:" */
 	enum on_error dns_on_error; /* dns.on_error, redis.on_error: a section's own on_error goes first */
 	enum on_error redis_on_error;

@@ -36,6 +36,7 @@ struct finisher {
 	const char *name;
 	const char *section;
 	const struct conf_table *settings;
+	fact_mask inputs; /* facts of the message that it reads: known, as far as they can be, before begin() */
 	/* As of struct check. *state NULL: not configured, never called.  One that is, is given all header fields. */
 	int (*prepare)(const struct check_env *env, const void *settings, void **state, struct error_list *errors);
 	void (*release)(void *state);
