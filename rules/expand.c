@@ -109,11 +109,17 @@ static size_t whole_characters(const char *p, size_t n)
 	return n - lead < follow ? lead - 1 : n;
 }
 
-/* Text from the wire on one line. */
+/* Text from the wire on one line, and without what a terminal that shows it would obey. */
 static void add_line(struct sbuf *out, const char *p, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		sbuf_addc(out, p[i] == '\r' || p[i] == '\n' || p[i] == '\0' ? ' ' : p[i]);
+	const char *control;
+
+	for (; (control = rule_find_control(p, n)) != NULL; p = control + 1) {
+		sbuf_addn(out, p, (size_t)(control - p));
+		sbuf_addc(out, ' ');
+		n -= (size_t)(control + 1 - p);
+	}
+	sbuf_addn(out, p, n);
 }
 
 static void add_fact(const struct rules_source *src, struct fact_ref ref, struct sbuf *out)

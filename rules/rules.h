@@ -173,9 +173,9 @@ struct rules_outcome {
 int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_source *src, struct arena *a,
 		   struct rules_outcome *out);
 
-/* Replaces %{fact}, %{header:Name}, %{hostname} and %{id} in an action's value; CR, LF and NUL become spaces.  Several
- * values are joined by ", "; what is absent or not known yet is replaced by nothing.  `extra` looks up names that are no
- * facts (may answer NULL: replaced by nothing).  NULL when out of memory. */
+/* Replaces %{fact}, %{header:Name}, %{hostname} and %{id} in an action's value; control characters become spaces.
+ * Several values are joined by ", "; what is absent or not known yet is replaced by nothing.  `extra` looks up names that
+ * are no facts (may answer NULL: replaced by nothing).  NULL when out of memory. */
 const char *rules_expand(const struct rules *r, const char *value, const struct rules_source *src,
 			 const char *(*extra)(void *ctx, const char *name), void *extra_ctx, struct arena *a);
 

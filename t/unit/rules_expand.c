@@ -61,6 +61,8 @@ static void test_wire(struct fixture *f)
 
 	fact_set_text(&f->facts.v[FACT_SUBJECT], f->arena, wire, sizeof wire - 1);
 	is_str(expand(f, "%{subject}"), "a  X-Evil: b c", "line ends and NUL from the wire are spaces");
+	fixture_text(f, FACT_SUBJECT, "\x1b[31mred\x01\tb\x1f\x7f ёж");
+	is_str(expand(f, "%{subject}"), " [31mred  b   ёж", "and so are all control characters");
 	memset(huge, 'x', 4094);
 	memcpy(huge + 4094, "ёёёё", 9);
 	fixture_text(f, FACT_SUBJECT, huge);
