@@ -6,12 +6,18 @@ libchecks_a_SOURCES = \
 	checks/common.c \
 	checks/common.h \
 	checks/dkim.c checks/dkim.h \
+	checks/dkim_admin.c checks/dkim_admin.h \
 	checks/dkim_cache.c checks/dkim_cache.h \
+	checks/dkim_finisher.c \
 	checks/dkim_hash.c checks/dkim_hash.h \
 	checks/dkim_judge.c checks/dkim_judge.h \
 	checks/dkim_key.c checks/dkim_key.h \
+	checks/dkim_keyfile.c checks/dkim_keyfile.h \
+	checks/dkim_login.c checks/dkim_login.h \
 	checks/dkim_record.c checks/dkim_record.h \
 	checks/dkim_sig.c checks/dkim_sig.h \
+	checks/dkim_sign.c checks/dkim_sign.h \
+	checks/dkim_signers.c checks/dkim_signers.h \
 	checks/dkim_tags.c checks/dkim_tags.h \
 	checks/dmarc.c \
 	checks/dmarc.h \

@@ -13,11 +13,14 @@
 
 enum { COMMAND_FINE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 }; /* exit statuses */
 
+enum { COMMAND_OPTIONS_MAX = 4 }; /* of one command, besides those of all */
+
 struct command_call {
 	const char *conf; /* -c */
 	bool json;        /* --json */
 	int argc;         /* what is left of the arguments, without the command's name */
 	char **argv;
+	const char *option[COMMAND_OPTIONS_MAX]; /* the values of its own options, by their place; NULL: not given */
 };
 
 /* A row of the table in millgate.c. */
@@ -27,6 +30,7 @@ struct command {
 	const char *summary;
 	const char *help; /* more, for --help; or NULL */
 	int (*run)(const struct command_call *call);
+	const char *options[COMMAND_OPTIONS_MAX + 1]; /* its own, such as "bits" for --bits N; ends with NULL */
 };
 
 /* config.c */
@@ -35,6 +39,8 @@ int command_rules(const struct command_call *call);
 /* daemon_control.c */
 int command_reload(const struct command_call *call);
 int command_status(const struct command_call *call);
+/* dkim.c */
+int command_dkim(const struct command_call *call);
 /* greylist.c */
 int command_greylist(const struct command_call *call);
 

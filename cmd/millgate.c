@@ -9,13 +9,13 @@
 
 static const struct command commands[] = {
 	{ "check", "", "read the configuration and report every error and warning",
-	  "Exits with 1 when there is an error.  Nothing is started.\n", command_check },
+	  "Exits with 1 when there is an error.  Nothing is started.\n", .run = command_check },
 	{ "rules", "", "print the compiled rules, built-in ones included, in the order of evaluation",
 	  "For each: the earliest stage at which it can fire, what it waits for, the facts that it reads, file and line.\n",
-	  command_rules },
+	  .run = command_rules },
 	{ "reload", "", "have the running daemon read its configuration again",
 	  "A configuration with an error changes nothing; the errors are printed, and the exit status is 1.\n",
-	  command_reload },
+	  .run = command_reload },
 	{ "greylist", "list|show|allow|forget [CLIENT [SENDER [RECIPIENT]]]",
 	  "print or change the entries of the greylist",
 	  "list    one line an entry\n"
@@ -24,8 +24,17 @@ static const struct command commands[] = {
 	  "forget  take it away: what comes next is new\n\n"
 	  "\"*\" stands for anything, also within a word; \"<>\" is the null sender; a client's address means its network.\n"
 	  "All but list want a CLIENT, be it \"*\".\n",
-	  command_greylist },
-	{ "status", "", "print the running daemon's counters, as JSON", NULL, command_status },
+	  .run = command_greylist },
+	{ "dkim", "genkey|check DOMAIN SELECTOR [--algorithm rsa|ed25519] [--bits N] [--out FILE] [--key FILE]",
+	  "make a DKIM key, or compare what is published with it",
+	  "genkey  writes a new private key (mode 0600) and prints the record to publish\n"
+	  "check   compares the published record with the key, and says what differs\n\n"
+	  "  --algorithm rsa|ed25519  of the new key (rsa)\n"
+	  "  --bits N                 of a new RSA key (2048)\n"
+	  "  --out FILE               where the new key goes (DOMAIN.SELECTOR.pem); it must not be there yet\n"
+	  "  --key FILE               the key to compare with (what dkim.sign names)\n",
+	  .run = command_dkim, .options = { "algorithm", "bits", "out", "key" } },
+	{ "status", "", "print the running daemon's counters, as JSON", NULL, .run = command_status },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -66,19 +75,27 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* The options that every command takes, wherever they stand among its arguments. */
+/* What getopt_long() answers for a command's own options: this and their place. */
+enum { OWN_OPTION = 0x100, SHARED_OPTIONS = 3 };
+
+/* The options that every command takes, and its own, wherever they stand among its arguments. */
 static int run(const struct command *c, int argc, char **argv)
 {
-	static const struct option options[] = {
+	struct option options[SHARED_OPTIONS + COMMAND_OPTIONS_MAX + 1] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
 	};
 	struct command_call call = { .conf = MILLGATE_CONF };
 	int o;
 
+	for (int i = 0; c->options[i] != NULL; i++)
+		options[SHARED_OPTIONS + i] = (struct option){ c->options[i], required_argument, NULL, OWN_OPTION + i };
 	while ((o = getopt_long(argc, argv, "c:jh", options, NULL)) != -1) {
+		if (o >= OWN_OPTION) {
+			call.option[o - OWN_OPTION] = optarg;
+			continue;
+		}
 		switch (o) {
 		case 'c':
 			call.conf = optarg;

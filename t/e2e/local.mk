@@ -5,6 +5,7 @@ e2e_tests = \
 	t/e2e/config.py \
 	t/e2e/daemon.py \
 	t/e2e/dkim_corpus.py \
+	t/e2e/dkim_sign.py \
 	t/e2e/dns_away.py \
 	t/e2e/dnsbl.py \
 	t/e2e/fcrdns.py \
@@ -24,6 +25,7 @@ e2e_tests = \
 	t/e2e/subjects.py
 
 e2e_harness = \
+	t/lib/dkim_keys.py \
 	t/lib/dns.py \
 	t/lib/dnsd.py \
 	t/lib/gate.py \
