@@ -42,6 +42,11 @@ void log_warning(const char *fmt, ...)
 	(void)fmt;
 }
 
+void log_debug(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
 static const struct net_dns_options no_dns = { .servers = (const char *[]){ "127.0.0.1@9" },
 					       .n_servers = 1,
 					       .timeout_ms = FIXTURE_TIMEOUT_MS };
