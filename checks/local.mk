@@ -107,11 +107,16 @@ t_unit_checks_rates_script_LDADD = libchecks.a libmail.a libnet.a libconf.a libu
 check_PROGRAMS += t/spf/spf_host
 t_spf_spf_host_SOURCES = t/spf/spf_host.c t/lib/check_fixture.c t/lib/check_fixture.h
 t_spf_spf_host_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap.a $(SPF2_LIBS) $(CONFIG_LIBS) \
-	$(PSL_LIBS) $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
+	$(PSL_LIBS) $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS) $(IDN2_LIBS)
 TESTS += t/spf/suite_corpus.py
 EXTRA_DIST += t/spf-suite t/spf/suite.py t/spf/suite_corpus.py t/spf/libspf2.differences
 
 # By hand, as t/fuzz/fuzz_header (mime/local.mk).
+EXTRA_PROGRAMS += t/fuzz/fuzz_spf
+t_fuzz_fuzz_spf_SOURCES = t/fuzz/fuzz_spf.c
+t_fuzz_fuzz_spf_LDADD = libchecks.a libnet.a libutil.a $(SPF2_LIBS) $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) \
+	$(UNISTRING_LIBS)
+t_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_PROGRAMS += t/fuzz/fuzz_dmarc
 t_fuzz_fuzz_dmarc_SOURCES = t/fuzz/fuzz_dmarc.c
 t_fuzz_fuzz_dmarc_LDADD = libchecks.a libutil.a $(IDN2_LIBS) $(UNISTRING_LIBS)

@@ -7,11 +7,14 @@
 #include <string.h>
 
 #include "checks/common.h"
+#include "checks/dmarc_domain.h"
 #include "checks/spf_eval.h"
 #include "checks/spf_libspf2.h"
 #include "mail/addr.h"
 #include "net/dns.h"
 #include "util/bytes.h"
+
+enum { FIRST_NON_ASCII = 0x80 };
 
 enum spf_engine { ENGINE_OWN, ENGINE_LIBSPF2 };
 
@@ -44,8 +47,7 @@ struct question {
 struct spf_run {
 	struct check_call *call; /* while the check is being driven */
 	struct question *questions;
-	const char *domain;
-	bool null_sender;
+	const char *domain, *sender; /* sender "" when it is null */
 	bool done;
 	struct spf_answer answer;
 };
@@ -189,6 +191,34 @@ static bool is_relay(const struct check_call *c)
 	return f->state == FACT_KNOWN && strcmp(f->text->raw, "yes") == 0;
 }
 
+/* The domain in ASCII (section 4.3); as it is when it has no such form, and then it has no record either. */
+static void encode_domain(struct check_call *c, struct spf_run *run)
+{
+	const char *at = addr_at(run->sender, strlen(run->sender)), *encoded;
+	bool odd = false;
+
+	encoded = dmarc_domain_make(c->arena, run->domain, strlen(run->domain), &odd);
+	if (encoded == NULL || odd)
+		return;
+	run->domain = encoded;
+	if (at != NULL)
+		run->sender = arena_printf(c->arena, "%.*s@%s", (int)(at - run->sender), run->sender, encoded);
+}
+
+/* Who is checked: the sender, or, when it is null, postmaster at HELO. */
+static void identify(struct check_call *c, struct spf_run *run)
+{
+	run->sender = c->txn->sender != NULL ? c->txn->sender : "";
+	run->domain = run->sender[0] != '\0' ? addr_domain(c->arena, run->sender) : c->conn->helo;
+	if (run->domain == NULL)
+		run->domain = "";
+	for (const char *p = run->domain; *p != '\0'; p++)
+		if ((unsigned char)*p >= FIRST_NON_ASCII) {
+			encode_domain(c, run);
+			return;
+		}
+}
+
 /*
  * Mail without a client's address has nothing to check; and what a relay of ours brings comes from elsewhere: our own
  * record may well name the relay, and a forger would pass by sending through it.
@@ -203,12 +233,9 @@ static void spf_start(struct check_call *c)
 	if (run == NULL)
 		return;
 	run->call = c;
-	run->null_sender = c->txn->sender == NULL || c->txn->sender[0] == '\0';
-	run->domain = run->null_sender ? c->conn->helo : addr_domain(c->arena, c->txn->sender);
+	identify(c, run);
 	if (arena_failed(c->arena))
 		return;
-	if (run->domain == NULL)
-		run->domain = "";
 	if (spf_is_identity(run->domain))
 		put_hint(run, run->domain, DNS_TXT);
 	run->call = NULL;
@@ -222,7 +249,7 @@ static void evaluate(struct check_call *c, struct spf_run *run)
 	const struct spf_query q = {
 		.ip = c->conn->ip,
 		.domain = run->domain,
-		.sender = run->null_sender ? "" : c->txn->sender,
+		.sender = run->sender,
 		.helo = c->conn->helo != NULL ? c->conn->helo : "",
 	};
 
@@ -270,7 +297,7 @@ static void spf_authres(struct check_call *c, struct sbuf *out)
 	}
 	if (run->domain[0] == '\0')
 		return;
-	sbuf_add(out, run->null_sender ? " smtp.helo=" : " smtp.mailfrom=");
+	sbuf_add(out, run->sender[0] == '\0' ? " smtp.helo=" : " smtp.mailfrom=");
 	checks_add_pvalue(out, run->domain);
 }
 

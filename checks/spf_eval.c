@@ -104,6 +104,11 @@ static bool holds_ip(const struct dns_answer *answer, const struct ip *ip)
 
 /* ---- The client's names ---- */
 
+static bool leads_back(const struct eval *e, const char *name)
+{
+	return name[0] != '\0' && holds_ip(e->dns->ask(e->dns->ctx, name, address_type(&e->q->ip)), &e->q->ip);
+}
+
 /* Of the names in the client's reverse DNS the first ten count, and of those the ones that lead back to it; errors are
  * passed over (section 5.5). */
 static void find_names(struct eval *e)
@@ -119,12 +124,9 @@ static void find_names(struct eval *e)
 	n = ptr->n < SPF_NAMES_MAX ? ptr->n : SPF_NAMES_MAX;
 	for (unsigned i = 0; i < n; i++)
 		hint(e, ptr->v[i].name, address_type(&e->q->ip));
-	for (unsigned i = 0; i < n; i++) {
-		const struct dns_answer *forward = e->dns->ask(e->dns->ctx, ptr->v[i].name, address_type(&e->q->ip));
-
-		if (holds_ip(forward, &e->q->ip))
+	for (unsigned i = 0; i < n; i++)
+		if (leads_back(e, ptr->v[i].name))
 			e->names[e->n_names++] = ptr->v[i].name;
-	}
 }
 
 /* %{p}: the domain itself, else a name below it, else any (section 7.3). */

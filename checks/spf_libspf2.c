@@ -14,11 +14,14 @@
 
 #include "util/bytes.h"
 
+/* The domain's own record; each term, with the hosts that an MX or PTR answer names. */
+enum { QUESTIONS_MAX = 1 + SPF_TERMS_MAX * (1 + SPF_NAMES_MAX), NAME_MAX_BYTES = 255 };
+
 struct layer {
 	SPF_dns_server_t server; /* its hook points back */
 	const struct spf_dns *dns;
 	const struct dns_answer *names; /* of the last MX or PTR answer: asking for their addresses is no term */
-	unsigned terms, voids;
+	unsigned terms, voids, questions;
 	bool began; /* the domain's own record, which is no term, was asked for */
 	const char *limit;
 };
@@ -96,14 +99,19 @@ static bool admit(struct layer *l, const char *domain, enum dns_type type)
 	l->began = true;
 	if (counts && ++l->terms > SPF_TERMS_MAX)
 		l->limit = "more than ten terms that ask DNS";
+	if (++l->questions > QUESTIONS_MAX)
+		l->limit = "more questions than ten terms can have";
 	return l->limit == NULL;
 }
 
 static const struct dns_answer *ask(struct layer *l, const char *domain, enum dns_type type)
 {
 	static const struct dns_answer refused = { .status = DNS_FAILED };
+	static const struct dns_answer no_name = { .status = DNS_NXDOMAIN };
 	const struct dns_answer *answer;
 
+	if (domain[0] == '\0' || strlen(domain) > NAME_MAX_BYTES)
+		return &no_name;
 	if (!admit(l, domain, type))
 		return &refused;
 	answer = l->dns->ask(l->dns->ctx, domain, type);

@@ -38,7 +38,7 @@ bool spf_is_domain(const char *name)
 bool spf_is_identity(const char *domain)
 {
 	for (const char *p = domain; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~' || *p == '[')
+		if (*p <= ' ' || *p > '~' || *p == '[' || *p == '"' || *p == '@')
 			return false;
 	return spf_is_domain(domain);
 }
