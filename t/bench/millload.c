@@ -1,8 +1,9 @@
 /*
  * A load of messages for a milter: many connections at a time, one message on each, as Postfix does it.
  *
- *	millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES] [-p PID] [-r TRIPLETS]
+ *	millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE] [-u LOGIN] [-p PID] [-r TRIPLETS]
  *
+ * -b: a body of that size; -m: this message; -u: the clients have logged in.
  * -p: the filter's process, whose CPU time is measured; -r: how many different clients, senders and recipients take
  * turns.  Prints one figure a line, `NAME VALUE`.  `errors` counts messages that the filter did not carry through,
  * `refused` those that it answered 4xx or 5xx, `headers` the fields that it added.  Exit status 1 after an error.
@@ -19,12 +20,21 @@
 
 #include "t/lib/mta.h"
 
-enum { MAX_CONNECTIONS = 4096, MAX_BODY = 65535 /* one chunk */, EVENTS = 256, PATIENCE_MS = 30000, VALUE_SIZE = 64 };
+enum {
+	MAX_CONNECTIONS = 4096,
+	MAX_BODY = 65535, /* one chunk */
+	MAX_MESSAGE = MAX_BODY / 2,
+	MAX_FIELDS = 64,
+	EVENTS = 256,
+	PATIENCE_MS = 30000,
+	VALUE_SIZE = 64
+};
 
 enum step { CONNECT, HELO, MAIL, RCPT, DATA, HEADERS, EOH, BODY, END, OVER };
 
 struct conn {
 	struct mta mta;
+	const struct load *load;
 	enum step step;   /* the next one to be sent */
 	unsigned header;  /* HEADERS: the next one */
 	unsigned triplet; /* who writes to whom */
@@ -33,9 +43,15 @@ struct conn {
 	char id[VALUE_SIZE]; /* {i} */
 };
 
+struct field {
+	const char *name, *value;
+};
+
 struct load {
-	const char *spec;
+	const char *spec, *login, *file;
 	unsigned messages, connections, triplets;
+	const struct field *fields;
+	unsigned n_fields;
 	size_t body_n;
 	char *body;
 	pid_t pid;
@@ -46,9 +62,7 @@ struct load {
 	int64_t *latency_us; /* of the `done` ones */
 };
 
-static const struct {
-	const char *name, *value;
-} headers[] = {
+static const struct field headers[] = {
 	{ "Received",
 	  " from mail.example.org (mail.example.org [198.51.100.7])\n\tby mx.example.net (Postfix) with ESMTPS "
 	  "id 4X1Y2Z3A4B\n\tfor <user@example.net>; Mon, 02 Nov 2026 10:11:12 +0000 (UTC)" },
@@ -105,6 +119,8 @@ static const char *value_of(void *ctx, const char *name)
 	/* Postfix has a queue id once the first recipient is there. */
 	if (strcmp(name, "i") == 0)
 		return c->step > RCPT ? c->id : NULL;
+	if (strcmp(name, "{auth_authen}") == 0)
+		return c->load->login;
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
 		if (strcmp(fixed[i].name, name) == 0)
 			return fixed[i].value;
@@ -134,10 +150,10 @@ static enum mta_sent send_step(const struct load *l, struct conn *c)
 	case DATA:
 		return mta_data(&c->mta);
 	case HEADERS:
-		if (c->header + 1 < N_HEADERS)
+		if (c->header + 1 < l->n_fields)
 			c->step = HEADERS;
 		c->header++;
-		return mta_header(&c->mta, headers[c->header - 1].name, headers[c->header - 1].value);
+		return mta_header(&c->mta, l->fields[c->header - 1].name, l->fields[c->header - 1].value);
 	case EOH:
 		return mta_eoh(&c->mta);
 	case BODY:
@@ -179,6 +195,7 @@ static int begin_conn(struct load *l, struct conn *c)
 {
 	int fd;
 
+	c->load = l;
 	c->began_us = now_us();
 	c->triplet = l->begun % l->triplets;
 	snprintf(c->id, sizeof c->id, "4LOAD%08X", l->begun);
@@ -275,6 +292,51 @@ static void fill_body(struct load *l)
 		l->body[i] = text[i % (sizeof text - 1)];
 }
 
+/* One field of a message's header at *p, which is parted in place; leaves *p behind it. */
+static struct field take_field(char **p)
+{
+	struct field f = { .name = *p };
+	char *colon = strchr(*p, ':'), *end = *p;
+
+	/* A line that begins with white space goes on with the field. */
+	do
+		end = strchr(end + 1, '\n');
+	while (end && (end[1] == ' ' || end[1] == '\t'));
+	if (!colon || !end || colon > end) {
+		fputs("millload: the message has no header\n", stderr);
+		exit(2);
+	}
+	*colon = *end = '\0';
+	f.value = colon + 1;
+	*p = end + 1;
+	return f;
+}
+
+/* The message of -m; lines end in LF. */
+static void read_message(struct load *l)
+{
+	FILE *f = fopen(l->file, "r");
+	char *text = calloc(1, MAX_MESSAGE + 1), *p = text;
+	struct field *fields = calloc(MAX_FIELDS, sizeof *fields);
+
+	if (!f || !text || !fields || fread(text, 1, MAX_MESSAGE, f) == 0)
+		die(l->file);
+	fclose(f);
+	l->n_fields = 0;
+	while (*p != '\n' && l->n_fields < MAX_FIELDS)
+		fields[l->n_fields++] = take_field(&p);
+	l->fields = fields;
+	l->body = malloc(2 * strlen(p) + 1);
+	if (!l->body)
+		die("memory");
+	l->body_n = 0;
+	for (p++; *p; p++) {
+		if (*p == '\n')
+			l->body[l->body_n++] = '\r';
+		l->body[l->body_n++] = *p;
+	}
+}
+
 static void run(struct load *l)
 {
 	struct epoll_event events[EVENTS];
@@ -323,7 +385,7 @@ static int options(struct load *l, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:c:b:p:r:")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:c:b:m:u:p:r:")) != -1) {
 		unsigned long n = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -338,6 +400,12 @@ static int options(struct load *l, int argc, char **argv)
 			break;
 		case 'b':
 			l->body_n = n;
+			break;
+		case 'm':
+			l->file = optarg;
+			break;
+		case 'u':
+			l->login = optarg;
 			break;
 		case 'p':
 			l->pid = (pid_t)n;
@@ -357,11 +425,17 @@ static int options(struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct load l = { .messages = 1000, .connections = 16, .body_n = 10240, .triplets = 50 };
+	struct load l = { .messages = 1000,
+			  .connections = 16,
+			  .body_n = 10240,
+			  .triplets = 50,
+			  .fields = headers,
+			  .n_fields = N_HEADERS };
 	int64_t began, cpu;
 
 	if (options(&l, argc, argv) != 0) {
-		fputs("usage: millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES] [-p PID] [-r TRIPLETS]\n",
+		fputs("usage: millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE] [-u LOGIN] "
+		      "[-p PID] [-r TRIPLETS]\n",
 		      stderr);
 		return 2;
 	}
@@ -372,7 +446,10 @@ int main(int argc, char **argv)
 		die("start");
 	for (unsigned i = 0; i < l.connections; i++)
 		l.conns[i].mta.fd = -1;
-	fill_body(&l);
+	if (l.file)
+		read_message(&l);
+	else
+		fill_body(&l);
 	cpu = cpu_us(l.pid);
 	began = now_us();
 	run(&l);
