@@ -108,8 +108,9 @@ class Gate:
         with socket.socket(socket.AF_INET if port else socket.AF_UNIX) as s:
             try:
                 s.connect((self.place.ip, port) if port else self.socket)
-                # A Unix socket listens a moment before it is given to Postfix's group.
-                return port or grp.getgrgid(os.stat(self.socket).st_gid).gr_name == MTA_GROUP
+                # A Unix socket listens a moment before it is given to Postfix's group, where the configuration says so.
+                given = MTA_GROUP in (self._sections["milter"] or "")
+                return port or not given or grp.getgrgid(os.stat(self.socket).st_gid).gr_name == MTA_GROUP
             except OSError:
                 return False
 
