@@ -56,9 +56,10 @@ static void limits_rules(const void *state, struct sbuf *out)
 				 "past_accept = true; when = ( { fact = \"size\"; over = \"%lld\"; } );\n"
 				 "    then = { reject = \"552 5.3.4 message is larger than %lld bytes\"; };",
 				 (long long)set->message_size, (long long)set->message_size);
-	if (set->recipients > 0)
+	if (set->recipients > 0) /* later it would refuse the recipients within the limit as well */
 		checks_rules_add(&r, set->shadow, "limits: recipients of one message", "rcpt",
-				 "when = ( { fact = \"recipients\"; over = %lld; } );\n"
+				 "past_accept = true; never_later = true;\n"
+				 "    when = ( { fact = \"recipients\"; over = %lld; } );\n"
 				 "    then = { defer = \"452 4.5.3 too many recipients in one message\"; };",
 				 (long long)set->recipients);
 	checks_rules_end(&r);

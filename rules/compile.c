@@ -159,7 +159,7 @@ static bool at_end(const struct compiled_rule *c)
  * does not wait for: that is what refuse_at asks for. */
 static bool may_skip(const struct compiled_rule *before, const struct compiled_rule *c)
 {
-	if (before->pub.shadow || (before->skips & c->section) == 0)
+	if (before->pub.shadow || c->never_later || (before->skips & c->section) == 0)
 		return false;
 	return before->section == SECTION_USER || c->pub.refuse_at >= STAGE_RCPT ||
 	       before->pub.stage <= c->pub.refuse_at;
@@ -169,7 +169,7 @@ bool rule_holds_back(const struct compiled_rule *before, const struct compiled_r
 {
 	if (may_skip(before, c))
 		return true;
-	return !before->pub.shadow && before->final != NULL && c->final != NULL && !c->past_accept &&
+	return !before->pub.shadow && before->final != NULL && c->final != NULL && !c->past_accept && !c->never_later &&
 	       before->final->kind == ACTION_ACCEPT;
 }
 
@@ -214,6 +214,8 @@ static void compile_rule(struct rules *r, struct compiled_rule *c)
 		c->pub.facts = c->when->facts;
 	}
 	c->pub.stage = facts_stage(c->pub.facts);
+	if (c->never_later)
+		c->pub.stage = earlier(c->pub.stage, c->pub.refuse_at);
 	c->pub.per_recipient = (c->pub.facts & facts_of_scope(SCOPE_RECIPIENT)) != 0;
 	c->checks = (c->pub.facts & (r->pure | r->effects)) != 0;
 	compile_waits(r, c);

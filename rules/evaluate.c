@@ -15,6 +15,7 @@ struct walk {
 	section_mask doubted; /* sections that a rule still open may switch off */
 	section_mask spared;  /* sections that a built-in rule still open may: early refusals do not wait for that */
 	bool undecided;       /* an earlier accept may still come: nothing later is decided, no effect asked */
+	bool waiting;         /* a refusal waits for that accept: only what does not is still looked at */
 	bool accepted;        /* refusing has ended */
 	bool failed;          /* out of memory */
 	unsigned room_hits;
@@ -95,23 +96,32 @@ static enum verdict_kind kind_of(const struct rule_action *a)
 	return kinds[a->kind];
 }
 
-/* The rule ends evaluation, now or, when it is not its stage yet, for certain later. */
-static void decide(struct walk *w, const struct compiled_rule *c, enum verdict_kind kind, bool unavailable)
+/* An open accept keeps the rule from deciding. */
+static bool waits(const struct walk *w, const struct compiled_rule *c)
+{
+	return w->undecided && !c->past_accept && !c->never_later;
+}
+
+/* The rule ends evaluation, now or, when it is not its stage yet, for certain later.  True: it waits, go on. */
+static bool decide(struct walk *w, const struct compiled_rule *c, enum verdict_kind kind, bool unavailable)
 {
 	bool at_end = kind == VERDICT_DISCARD || kind == VERDICT_QUARANTINE;
 	struct rules_outcome *out = w->out;
 
-	if (w->undecided && !c->past_accept)
-		return;
+	if (waits(w, c)) {
+		w->waiting = true;
+		return true;
+	}
 	if (w->e.stage < (at_end ? STAGE_END : c->pub.refuse_at)) {
 		out->provisional = &c->pub;
-		return;
+		return false;
 	}
 	out->kind = kind;
 	out->rule = &c->pub;
 	out->action = unavailable ? NULL : c->final;
 	out->unavailable = unavailable;
 	out->why = unavailable ? w->e.why : NULL;
+	return false;
 }
 
 /* Whether the rule's final action still counts. */
@@ -120,17 +130,23 @@ static bool may_end(const struct walk *w, const struct compiled_rule *c)
 	return c->final != NULL && (!w->accepted || c->past_accept);
 }
 
+/* Behind a refusal that waits only what does not wait may still decide, and only a skip still matters to it. */
+static bool is_behind(const struct walk *w, const struct compiled_rule *c)
+{
+	return w->waiting && waits(w, c);
+}
+
 /* Nothing after a rule that decides is reached; each of these answers true to go on. */
 
 static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 {
-	bool final = may_end(w, c);
+	bool behind = is_behind(w, c), final = may_end(w, c) && !behind;
 
 	if (c->pub.shadow) {
 		add_hit(w, c);
 		return true;
 	}
-	if (final || c->skips != 0 || c->accumulates)
+	if (!behind && (final || c->skips != 0 || c->accumulates))
 		add_hit(w, c);
 	skip_sections(w, c, doubtful);
 	if (c->fate && (final || c->skips != 0))
@@ -147,13 +163,13 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 			decide(w, c, VERDICT_ACCEPT, false);
 		return true;
 	}
-	decide(w, c, kind_of(c->final), false);
-	return false;
+	return decide(w, c, kind_of(c->final), false);
 }
 
 static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 {
-	if (c->pub.shadow || w->e.stage == STAGE_END) /* what is not known by now never will be: no */
+	/* What is not known by now never will be, or comes too late: no. */
+	if (c->pub.shadow || c->never_later || w->e.stage == STAGE_END)
 		return true;
 	doubt_sections(w, c);
 	if (c->final != NULL && !w->accepted)
@@ -173,8 +189,7 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 		note_pending(w, c, RESIDUE_FAILED);
 	if (doubtful)
 		return true;
-	decide(w, c, VERDICT_DEFER, true);
-	return false;
+	return decide(w, c, VERDICT_DEFER, true);
 }
 
 /* ---- All rules ---- */
@@ -182,8 +197,10 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 /* Whether the rule's answer can matter now. */
 static bool wanted(const struct walk *w, const struct compiled_rule *c)
 {
-	if (w->out->skipped & c->section)
+	if ((w->out->skipped & c->section) != 0 || (c->never_later && w->e.stage != c->pub.refuse_at))
 		return false;
+	if (is_behind(w, c))
+		return c->skips != 0 && !c->pub.shadow;
 	if (c->final != NULL && !may_end(w, c))
 		return c->accumulates || c->skips != 0;
 	/* What only adds is carried out at END: until then nobody waits for a check on its behalf. */
@@ -192,7 +209,8 @@ static bool wanted(const struct walk *w, const struct compiled_rule *c)
 
 static bool visit(struct walk *w, const struct compiled_rule *c)
 {
-	bool doubtful = ((c->pub.refuse_at < STAGE_RCPT ? w->doubted : w->doubted | w->spared) & c->section) != 0;
+	section_mask doubts = c->pub.refuse_at < STAGE_RCPT ? w->doubted : w->doubted | w->spared;
+	bool doubtful = !c->never_later && (doubts & c->section) != 0;
 	bool settled = !doubtful && !w->undecided && !w->accepted;
 
 	if (!wanted(w, c))

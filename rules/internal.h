@@ -15,6 +15,7 @@ struct compiled_rule {
 	section_mask skips;
 	bool accumulates; /* has an action besides its final one and skip */
 	bool past_accept; /* refuses although a rule before it accepts: built-in ones may */
+	bool never_later; /* is asked at refuse_at alone, and waits for nothing: built-in refusals may */
 	unsigned n_tests;
 
 	/* Compiled */

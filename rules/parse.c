@@ -22,8 +22,10 @@ static const struct name_value refuse_names[] = { { "connect", STAGE_CONNECT },
 						  { NULL, 0 } };
 
 static const char *const rule_keys[] = { "name", "match", "when", "then", "shadow", "refuse_at", NULL };
-/* In built-in rules alone: `accept` ends refusing, but not every limit. */
-static const char past_accept_key[] = "past_accept";
+/* In built-in rules alone.  past_accept: `accept` ends refusing, but not every limit.  never_later: the rule is asked at
+ * its refuse_at and nowhere else, by what is known then; what is open then neither keeps it back nor spares anybody. */
+static const char past_accept_key[] = "past_accept", never_later_key[] = "never_later";
+static const char *const built_in_keys[] = { past_accept_key, never_later_key, NULL };
 
 const char *rule_find_control(const char *p, size_t n)
 {
@@ -51,14 +53,17 @@ static const char *nearest(const char *const *candidates, const char *word)
 	return n.best;
 }
 
+static bool is_one_of(const char *const *names, const char *name)
+{
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
 static void check_keys(struct rules *r, const struct conf_node *node, bool built_in, struct error_list *errors)
 {
 	for (const struct conf_node *k = node->child; k != NULL; k = k->next) {
-		const char *const *known = rule_keys;
-
-		while (*known != NULL && strcmp(*known, k->name) != 0)
-			known++;
-		if (*known != NULL || (built_in && strcmp(k->name, past_accept_key) == 0))
+		if (is_one_of(rule_keys, k->name) || (built_in && is_one_of(built_in_keys, k->name)))
 			continue;
 		if (rule_op_by_name(k->name) != NULL || strcmp(k->name, "fact") == 0 || strcmp(k->name, "header") == 0)
 			error_add(errors, k->file, k->line,
@@ -181,10 +186,17 @@ static int parse_when(struct rules *r, struct compiled_rule *c, const struct con
 	return parse_conditions(r, c, when, c->when, errors);
 }
 
+static bool parse_built_in(const struct conf_node *node, const char *key)
+{
+	const struct conf_node *flag = conf_child(node, key);
+
+	return flag != NULL && flag->flag;
+}
+
 static int parse_flags(struct rules *r, struct compiled_rule *c, const struct conf_node *node,
 		       struct error_list *errors)
 {
-	const struct conf_node *shadow = conf_child(node, "shadow"), *past = conf_child(node, past_accept_key);
+	const struct conf_node *shadow = conf_child(node, "shadow");
 	int refuse_at = STAGE_RCPT, rc = 0;
 
 	c->pub.shadow = r->shadow;
@@ -198,7 +210,8 @@ static int parse_flags(struct rules *r, struct compiled_rule *c, const struct co
 	if (parse_word(r, node, "refuse_at", refuse_names, &refuse_at, errors) != 0)
 		rc = -1;
 	c->pub.refuse_at = (enum stage)refuse_at;
-	c->past_accept = past != NULL && past->flag;
+	c->past_accept = parse_built_in(node, past_accept_key);
+	c->never_later = parse_built_in(node, never_later_key);
 	return rc;
 }
 
@@ -234,6 +247,10 @@ static struct compiled_rule *parse_rule(struct rules *r, const struct conf_node 
 		error_add(errors, node->file, node->line, "a rule needs actions: then = { ... }");
 	else if (rule_parse_actions(r, c, then, errors) != 0)
 		rc = -1;
+	if (c->never_later && c->skips != 0) { /* what it skips would be back at the next stage */
+		error_add(errors, node->file, node->line, "a rule that is asked once can skip nothing");
+		rc = -1;
+	}
 	if (rc != 0 && errors->errors == before) /* what fails without a word has had no memory */
 		error_add(errors, node->file, node->line, "out of memory");
 	return errors->errors == before ? c : NULL;

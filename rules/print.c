@@ -126,7 +126,8 @@ static void put_rule(const struct rules *r, const struct compiled_rule *c, struc
 	sbuf_addf(out, "%3u  %s\n", c->pub.index + 1, c->pub.name);
 	sbuf_addf(out, "     of     %s%s, %s:%d\n", c->pub.section != NULL ? c->pub.section : "user",
 		  c->pub.shadow ? " (shadow)" : "", c->pub.file, c->pub.line);
-	sbuf_addf(out, "     known  at %s, decides at %s\n", stage_name(c->pub.stage), stage_name(c->pub.decides));
+	sbuf_addf(out, "     known  at %s, decides at %s%s\n", stage_name(c->pub.stage), stage_name(c->pub.decides),
+		  c->never_later ? " or not at all" : "");
 	if (c->waits != NULL)
 		put_waits(c, out);
 	if (facts != 0) {

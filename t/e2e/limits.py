@@ -99,4 +99,15 @@ with World(CONFIG) as w:
     ok(w.send(login="ben", rcpts=rcpts).ok, "another user has his own count")
     ok(w.send(rcpts=rcpts).ok and w.send(rcpts=rcpts).ok, "without a login this rate does not count")
 
+    topic("recipients, with rules that accept")
+    w.configure("""limits: { recipients = 2; };
+        rules = ( { name = "vip"; when = ( { fact = "subject"; contains = "vip"; } ); then = { accept = true; }; },
+                  { name = "bob"; when = ( { fact = "recipient"; is = "bob@example.net"; },
+                                           { header = "X-Vip"; exists = true; } ); then = { accept = true; }; } );""")
+    rcpts = [u + "@example.net" for u in ("carol", "dave", "sales", "bob")]
+    for subject in ("plain", "vip"):
+        sent = w.send(message(subject), rcpts=rcpts)
+        eq([r.status for r in sent.rcpts], ["250 2.1.5"] * 2 + ["452 4.5.3"] * 2, subject + ": the surplus is deferred")
+        ok(sent.ok, "and the others get the message")
+
     w.end()

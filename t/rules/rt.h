@@ -23,6 +23,7 @@
  *	greylist = defer
  *	expect reject at RCPT by "rule" verdict, the stage at which it is decided (END), who decides (nobody)
  *	expect defer unavailable ...    because a check failed
+ *	expect defer once at RCPT ...   this recipient alone: no later stage refuses, were it to go on
  *	hits "a", shadow "b"            what has fired when it is decided
  *	asked greylist                  effects that were asked by then; `asked nothing`
  *	skipped dnsbl                   sections switched off by then
@@ -58,6 +59,7 @@ struct rt_expect {
 	bool given;
 	enum verdict_kind verdict;
 	bool unavailable;
+	bool once; /* later stages do not refuse any more */
 	enum stage stage;
 	const char *rule, *hits, *asked, *skipped, *provisional;
 	enum stage provisional_stage;

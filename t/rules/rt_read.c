@@ -241,13 +241,15 @@ static void add_expect(struct reader *r, char *p)
 		w = word(r, &p);
 		if (strcmp(w, "unavailable") == 0) {
 			e->unavailable = true;
+		} else if (strcmp(w, "once") == 0) {
+			e->once = true;
 		} else if (strcmp(w, "at") == 0) {
 			e->stage = stage(r, word(r, &p));
 		} else if (strcmp(w, "by") == 0) {
 			e->rule = quoted(r, p);
 			return;
 		} else {
-			bad(r, "expect VERDICT [unavailable] [at STAGE] [by \"rule\"]");
+			bad(r, "expect VERDICT [unavailable] [once] [at STAGE] [by \"rule\"]");
 		}
 	}
 }

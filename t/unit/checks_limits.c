@@ -23,6 +23,7 @@ static void test_rules(void)
 	   "the size is refused at MAIL");
 	ok(strstr(text, "over = 100;") != NULL && strstr(text, "defer = \"452 4.5.3 ") != NULL,
 	   "surplus recipients are deferred");
+	ok(strstr(text, "never_later = true;\n    when = ( { fact = \"recipients\";") != NULL, "at RCPT or not at all");
 	ok(strstr(text, "over = 20;") != NULL && strstr(text, "defer = \"421 4.7.0 ") != NULL &&
 		   strstr(text, "refuse_at = \"connect\"") != NULL,
 	   "connections are refused when they come");

@@ -142,7 +142,7 @@ struct abstract {
 	int section;       /* 0: the administrator's */
 	int final;         /* -1, or enum action_kind */
 	unsigned skips;    /* bits of sections 1..SECTIONS */
-	bool adds, shadow, past_accept;
+	bool adds, shadow, past_accept, never_later;
 	enum stage refuse_at;
 };
 
@@ -211,6 +211,8 @@ static void draw_rule(struct abstract *r, struct arena *a, int section, bool eff
 		r->when = draw_cond(a, 0, effects);
 		draw_test(r->when, FIRST_OF_MESSAGE + upto(OF_MESSAGE));
 	}
+	/* Of these, some come at their stage or not at all. */
+	r->never_later = r->past_accept && r->skips == 0 && chance(50);
 	/* A built-in exemption does not keep an early refusal back: that is an exception from the theorem. */
 	if (section > 0 && r->refuse_at < STAGE_RCPT)
 		r->refuse_at = STAGE_RCPT;
@@ -272,6 +274,8 @@ static void put_rule(struct sbuf *b, const struct abstract *r, unsigned number)
 	}
 	if (r->past_accept)
 		sbuf_add(b, "past_accept = true; ");
+	if (r->never_later)
+		sbuf_add(b, "never_later = true; ");
 	sbuf_addf(b, "refuse_at = \"%s\"; shadow = %s; then = { ", stages[r->refuse_at], r->shadow ? "true" : "false");
 	if (r->final >= 0)
 		sbuf_addf(b, "%s = true; ", finals[r->final]);
@@ -391,7 +395,7 @@ static void refer(const struct abstract *rules, unsigned n, const struct truth *
 		const struct abstract *r = &rules[i];
 		struct answer a = { MATCH_YES, false };
 
-		if (r->section > 0 && (skipped & 1U << r->section) != 0)
+		if (r->never_later || (r->section > 0 && (skipped & 1U << r->section) != 0))
 			continue;
 		if (r->when != NULL)
 			a = evaluate_truth(r->when, facts);
@@ -470,7 +474,7 @@ struct set {
 
 /* What went wrong, for the seed's sake; counts instead of printing a line for each of many thousands. */
 static struct {
-	unsigned long cases, early, disagree, end_wrong, asked_wrong, stage_wrong, late, fates, fate_wrong;
+	unsigned long cases, early, disagree, end_wrong, asked_wrong, stage_wrong, late, fates, fate_wrong, once;
 } count;
 
 static void complain(const struct set *s, const char *what, enum stage stage, const struct rules_outcome *o,
@@ -505,6 +509,20 @@ static void check_end(const struct set *s, const struct rules_outcome *o, const 
 	complain(s, "END differs", STAGE_END, o, ref);
 }
 
+/* A refusal at one stage alone: there, and because its rule holds, whatever END would say. */
+static void check_once(const struct set *s, enum stage stage, const struct rules_outcome *o,
+		       const struct reference *ref)
+{
+	const struct abstract *r = &s->rules[o->rule->index];
+	struct answer a = evaluate_truth(r->when, s->facts);
+
+	count.once++;
+	if (stage == r->refuse_at && a.m == (o->unavailable ? MATCH_UNAVAILABLE : MATCH_YES))
+		return;
+	count.disagree++;
+	complain(s, "an answer at one stage alone is wrong", stage, o, ref);
+}
+
 /* An early refusal is END's, or END refuses by a rule before it. */
 static void check_early(const struct set *s, enum stage stage, const struct rules_outcome *o,
 			const struct reference *ref, bool first)
@@ -519,8 +537,7 @@ static void check_early(const struct set *s, enum stage stage, const struct rule
 	if (!first)
 		return;
 	count.early++;
-	/* What holds past an accept is not reached while a refusal waits for that accept. */
-	if (o->unavailable || s->rules[o->rule->index].past_accept)
+	if (o->unavailable)
 		return;
 	/* What one rule asked may settle a rule before it at the next stage. */
 	if (!s->effects && (rules_stages(s->compiled) & 1U << stage) == 0) {
@@ -559,6 +576,8 @@ static struct rules_outcome play(struct set *s, const struct truth *facts, struc
 		}
 		if (stage == STAGE_END)
 			check_end(s, &o, &ref);
+		else if (o.kind != VERDICT_NONE && s->rules[o.rule->index].never_later)
+			check_once(s, p.stage, &o, &ref);
 		else if (o.kind != VERDICT_NONE)
 			check_early(s, p.stage, &o, &ref, first.kind == VERDICT_NONE);
 		if (first.kind == VERDICT_NONE)
@@ -675,6 +694,7 @@ int main(int argc, char **argv)
 	diag("seed %" PRIu64 ": %lu transactions, %lu early answers, %lu pairs with one digest", seed, count.cases,
 	     count.early, count.fates);
 	ok(count.early > count.cases / 100, "many were answered before END");
+	ok(count.once > 0, "some at one stage or not at all");
 	ok(count.fates > count.cases / 100, "many pairs of recipients had one digest");
 	is_int(count.end_wrong, 0, "END is what evaluating everything in order gives");
 	is_int(count.disagree, 0, "an early answer is END's, or END refuses by an earlier rule");
