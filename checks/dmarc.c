@@ -359,6 +359,7 @@ static void set_domain(struct check_call *c, const char *domain)
 	char buf[AUTHRES_DOMAIN];
 	struct sbuf b;
 
+	fact_set_absent(&c->facts->v[FACT_DMARC_DOMAIN]);
 	sbuf_fixed(&b, buf, sizeof buf);
 	if (domain != NULL)
 		add_masked(&b, domain);
@@ -391,6 +392,7 @@ static void set_facts(struct check_call *c, const struct dmarc_run *run)
 		return;
 	}
 	fact_set_word(&c->facts->v[FACT_DMARC], outcome_word(r->outcome));
+	fact_set_absent(&c->facts->v[FACT_DMARC_POLICY]);
 	if (r->has_policy)
 		fact_set_word(&c->facts->v[FACT_DMARC_POLICY], dmarc_policy_name(r->policy));
 }

@@ -314,6 +314,14 @@ static bool *find_names(struct scan *s)
 	return name;
 }
 
+/* Whether a local part goes before an '@'. */
+static bool behind_word(const struct scan *s, size_t at)
+{
+	while (at > 0 && s->v[at - 1].kind == COMMENT)
+		at--;
+	return at > 0 && (s->v[at - 1].kind == WORD || s->v[at - 1].kind == QUOTED || s->v[at - 1].kind == ENCODED);
+}
+
 /*
  * Behind an '@'.  White space and comments within a domain are obsolete: some join what they part, some stop there, so
  * both count.
@@ -324,6 +332,7 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 	size_t i = next(s, at);
 	struct sbuf b;
 
+	s->from->doubtful = s->from->doubtful || (!in_name && !behind_word(s, at));
 	if (i >= s->n || s->v[i].kind == SPECIAL || s->v[i].kind == ENCODED) {
 		s->from->doubtful = s->from->doubtful || !in_name;
 		return;
@@ -379,6 +388,8 @@ static void read_token(struct scan *s, size_t i, bool in_name)
 	case QUOTED:
 		if (!in_name || t->escapes)
 			add_plain(s, t->p, t->n);
+		if (!in_name && memchr(t->p, '@', t->n) != NULL)
+			s->from->doubtful = true;
 		if (decodes_to_trick(t->p, t->n))
 			s->from->trick = true;
 		break;

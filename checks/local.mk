@@ -72,10 +72,19 @@ checks_test_fakes = \
 	t/lib/fake_redis.c
 
 checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates \
+	t/unit/checks_dmarc t/unit/checks_dmarc_from t/unit/checks_dmarc_record t/unit/checks_dmarc_walk \
 	t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro t/unit/checks_spf_record
 check_PROGRAMS += $(checks_tests)
 TESTS += $(checks_tests)
 
+t_unit_checks_dmarc_SOURCES = t/unit/checks_dmarc.c $(checks_test_fakes)
+t_unit_checks_dmarc_LDADD = $(checks_test_libs)
+t_unit_checks_dmarc_from_SOURCES = t/unit/checks_dmarc_from.c
+t_unit_checks_dmarc_from_LDADD = $(checks_test_libs)
+t_unit_checks_dmarc_record_SOURCES = t/unit/checks_dmarc_record.c
+t_unit_checks_dmarc_record_LDADD = $(checks_test_libs)
+t_unit_checks_dmarc_walk_SOURCES = t/unit/checks_dmarc_walk.c $(checks_test_fakes)
+t_unit_checks_dmarc_walk_LDADD = $(checks_test_libs)
 t_unit_checks_dnsbl_SOURCES = t/unit/checks_dnsbl.c $(checks_test_fakes)
 t_unit_checks_dnsbl_LDADD = $(checks_test_libs)
 t_unit_checks_fcrdns_SOURCES = t/unit/checks_fcrdns.c $(checks_test_fakes)

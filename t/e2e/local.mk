@@ -1,11 +1,13 @@
 # End-to-end: real Postfix, Redis and DNS on loopback.  One file a topic; t/lib/*.py is the harness.
 e2e_tests = \
 	t/e2e/actors.py \
+	t/e2e/authres.py \
 	t/e2e/combine.py \
 	t/e2e/config.py \
 	t/e2e/daemon.py \
 	t/e2e/dkim_corpus.py \
 	t/e2e/dkim_sign.py \
+	t/e2e/dmarc.py \
 	t/e2e/dns_away.py \
 	t/e2e/dnsbl.py \
 	t/e2e/fcrdns.py \

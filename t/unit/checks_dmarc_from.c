@@ -1,0 +1,289 @@
+/*
+ * The author's domains in From fields, honest and not.
+ */
+#include "checks/dmarc_from.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "checks/dmarc_words.h"
+#include "t/lib/tap.h"
+
+static struct arena *arena;
+static struct dmarc_from from;
+
+static const char *domains(void)
+{
+	static char text[4096];
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < from.n; i++) {
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, from.domains[i]);
+	}
+	return text;
+}
+
+static void read_field(const char *value)
+{
+	memset(&from, 0, sizeof from);
+	dmarc_from_add(&from, arena, value, strlen(value));
+}
+
+/* One address that may pass. */
+static void plain(const char *value, const char *want)
+{
+	read_field(value);
+	is_str(domains(), want, "plain: %s", value);
+	ok(from.n == 1 && !from.trick && !from.doubtful && !from.too_much, "and nothing is wrong with it");
+}
+
+/* These domains; and never a pass. */
+static void doubtful(const char *value, const char *want)
+{
+	read_field(value);
+	is_str(domains(), want, "doubtful: %s", value);
+	ok(from.n != 1 || from.trick || from.doubtful, "and it cannot pass");
+	ok(!from.trick, "but it is no trick");
+}
+
+static void trick(const char *value, const char *want)
+{
+	read_field(value);
+	is_str(domains(), want, "trick: %s", value);
+	ok(from.trick, "and it is one");
+}
+
+static void test_plain(void)
+{
+	plain("ceo@bank.example", "bank.example");
+	plain(" <ceo@bank.example>", "bank.example");
+	plain(" The CEO <ceo@Bank.Example>", "bank.example");
+	plain(" \"CEO, The\" <ceo@bank.example>", "bank.example");
+	plain(" \"ceo@other.example via list\" <list@bank.example>", "bank.example");
+	plain(" ceo@bank.example (The CEO)", "bank.example");
+	plain(" (The) ceo@bank.example\n\t(CEO)", "bank.example");
+	plain(" CEO <\"the ceo\"@bank.example>", "bank.example");
+	plain(" J\xc3\xbcrgen <j@bank.example>", "bank.example");
+	plain(" =?UTF-8?Q?J=C3=BCrgen?= =?UTF-8?B?TcO8bGxlcg==?= <j@bank.example>", "bank.example");
+	plain(" \"=?UTF-8?Q?J=C3=BCrgen?=\" <j@bank.example>", "bank.example");
+	plain(" =?UTF-8?Q?j=40other.example?= <j@bank.example>", "bank.example");
+	plain(" =?ISO-2022-KR?B?GyQpQw4+SA8=?= <j@bank.example>", "bank.example");
+	plain(" j@b\xc3\xbc"
+	      "cher.example",
+	      "xn--bcher-kva.example");
+	plain(" ceo@bank.example.", "bank.example");
+	plain(" a@bank.example, b@BANK.example", "bank.example");
+	plain(" info @ work <info@bank.example>", "bank.example");
+	plain(" root@localhost", "localhost");
+	plain(" Anon\n <ceo@bank.example>\r\n", "bank.example");
+	plain(" \"a \\\"b\\\" c\" <ceo@bank.example>", "bank.example");
+}
+
+static void test_none(void)
+{
+	static const char *const values[] = { "", " ", " nobody", " <>", " <MAILER-DAEMON>", " \"a@b.example\" <x>" };
+
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+		read_field(values[i]);
+		is_int(from.n, 0, "no domain: '%s'", values[i]);
+	}
+}
+
+static void test_addresses(void)
+{
+	doubtful(" ceo@bank.example, x@evil.example", "bank.example evil.example");
+	doubtful(" x@evil.example; ceo@bank.example", "evil.example bank.example");
+	doubtful(" <x@evil.example> <ceo@bank.example>", "evil.example bank.example");
+	doubtful(" <x@evil.example> ceo@bank.example", "evil.example bank.example");
+	doubtful(" ceo@bank.example <x@evil.example>", "bank.example evil.example");
+	doubtful(" x@evil.example ceo@bank.example", "evil.example bank.example");
+	doubtful(" ceo@bank.example@evil.example", "bank.example evil.example");
+	doubtful(" <ceo@bank.example>,,<x@evil.example>", "bank.example evil.example");
+	doubtful(" x@evil.example\n ,ceo@bank.example", "evil.example bank.example");
+	doubtful(" <<ceo@bank.example> x@evil.example>", "bank.example evil.example");
+	doubtful(" x@evil.example \"ceo@bank.example\"", "evil.example bank.example");
+	doubtful(" \"ceo@bank.example\", <x@evil.example>", "bank.example evil.example");
+}
+
+static void test_groups(void)
+{
+	doubtful(" Friends: x@evil.example;", "evil.example");
+	doubtful(" ceo@bank.example: x@evil.example;", "bank.example evil.example");
+	doubtful(" \"ceo@bank.example\": x@evil.example;", "bank.example evil.example");
+	doubtful(" A: x@evil.example; B: ceo@bank.example;", "evil.example bank.example");
+	doubtful(" undisclosed:;", "");
+}
+
+static void test_comments(void)
+{
+	doubtful(" x@evil.example (ceo@bank.example)", "evil.example bank.example");
+	doubtful(" (<ceo@bank.example>) x@evil.example", "bank.example evil.example");
+	doubtful(" ceo(@evil.example)@bank.example", "evil.example bank.example");
+	doubtful(" ceo@bank(.evil).example", "bank bank.example");
+	doubtful(" ceo@bank.example(x).evil.example", "bank.example bank.example.evil.example");
+	doubtful(" (\" ) <ceo@bank.example> (\" ) <x@evil.example>", "bank.example evil.example");
+	doubtful(" x@evil.example (never ends ceo@bank.example", "evil.example bank.example");
+	doubtful(" x@evil.example (=?utf-8?Q?ceo=40bank.example?=)", "evil.example bank.example");
+}
+
+static void test_quotes(void)
+{
+	doubtful(" \"ceo@bank.example\"@evil.example", "bank.example evil.example");
+	doubtful(" <\"ceo@bank.example> \"@evil.example>", "bank.example evil.example");
+	doubtful(" \"a\\\" <ceo@bank.example> \" <x@evil.example>", "bank.example evil.example");
+	doubtful(" \"never ends <ceo@bank.example>, x@evil.example", "bank.example evil.example");
+	doubtful(" ceo@\"bank.example\"", "bank.example");
+	doubtful(" ceo\\@bank.example <x@evil.example>", "bank.example evil.example");
+	doubtful(" \"<ceo@bank.example>\"", "bank.example");
+}
+
+static void test_routes(void)
+{
+	doubtful(" <@evil.example:ceo@bank.example>", "evil.example bank.example");
+	doubtful(" <@a.example,@b.example:ceo@bank.example>", "a.example b.example bank.example");
+	doubtful(" <@evil.example>", "evil.example");
+}
+
+static void test_domain_shapes(void)
+{
+	doubtful(" ceo@bank . example", "bank bank.example");
+	doubtful(" ceo@bank..example", "bank.example");
+	doubtful(" ceo@.bank.example", "bank.example");
+	doubtful(" ceo@bank.example/x", "bank.example");
+	doubtful(" ceo@bank.example?x.evil.example", "bank.example x.evil.example");
+	doubtful(" ceo@\xff.bank.example", "\xff.bank.example");
+	doubtful(" x@[192.0.2.1]", "192.0.2.1");
+	doubtful(" \x1b$B;3ED\x1b(B <j@bank.example>", "bank.example");
+	doubtful(" x@[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]");
+	doubtful(" x@[bank.example]", "bank.example");
+	doubtful(" ceo@", "");
+	doubtful(" ceo@, x@evil.example", "evil.example");
+}
+
+static void test_encoded(void)
+{
+	trick(" =?utf-8?Q?ceo=40bank.example?=@evil.example", "evil.example bank.example");
+	trick(" =?utf-8?b?Y2VvQGJhbmsuZXhhbXBsZQ==?=@evil.example", "evil.example bank.example");
+	trick(" =?utf-8?b?Y2VvQGJhbmsuZXhhbXBsZQ==?==?utf-8?Q?=00?==?utf-8?b?YUBi?=@evil.example",
+	      "evil.example bank.example bank.examplea");
+	trick(" <=?utf-8?Q?ceo=40bank.example?=>", "bank.example");
+	trick(" <ceo@=?utf-8?Q?bank.example?=>", "bank.example");
+	trick(" =?utf-8?Q?ceo=40bank?= =?utf-8?Q?.example?= , x@evil.example", "evil.example bank.example");
+	trick(" =?utf-8?Q?ceo?=@evil.example", "evil.example");
+	trick(" =?utf-8?Q?Ceo_=3Cceo=40bank.example=3E?= <x@evil.example>", "evil.example bank.example");
+	trick(" =?utf-8?Q?ceo=40bank.example=00?= <x@evil.example>", "evil.example bank.example");
+	trick(" =?utf-8?Q?ceo=40bank.example=0A?= <x@evil.example>", "evil.example bank.example");
+	trick(" \"=?utf-8?Q?=3Cceo=40bank.example=3E?=\" <x@evil.example>", "evil.example bank.example");
+	trick(" =?utf-8?Q?=3Cceo=40bank.?= =?utf-8?Q?example=3E?= <x@evil.example>", "evil.example bank.example");
+	trick(" =?utf-7?Q?ceo+AEA-bank.example?=@evil.example", "evil.example bank.example");
+	trick(" =?utf-16be?B?AGMAZQBvAEAAYgBhAG4AawAuAGUAeABhAG0AcABsAGU=?=@evil.example", "evil.example bank.example");
+	trick(" =?utf-8*en?q?ceo=40bank.example?=", "bank.example");
+	trick(" =?utf-8?Q?ceo=40ba=00nk.example?=@evil.example", "evil.example bank.example");
+	doubtful(" =?utf-8?Q?The_CEO?= x@evil.example", "evil.example");
+}
+
+static void test_controls(void)
+{
+	trick(" ceo@bank.example\x01@evil.example", "bank.example evil.example");
+	trick(" \"ceo@bank.example\x08\" <x@evil.example>", "evil.example bank.example");
+	trick(" x@evil.example\rFrom: ceo@bank.example", "evil.example bank.example");
+	trick(" x@evil.example\nceo@bank.example", "evil.example bank.example");
+	trick(" ceo@bank\x7f.example", "bank.example");
+	read_field(" x@evil.example\r\n (folded)\r\n");
+	ok(!from.trick, "CRLF that folds is none");
+	memset(&from, 0, sizeof from);
+	dmarc_from_add(&from, arena, " ceo@bank.example\0@evil.example", 31);
+	ok(from.trick, "a NUL is one");
+	is_str(domains(), "bank.example evil.example", "and hides nothing");
+}
+
+static void test_fields(void)
+{
+	static const char *const names[] = { "From", "from", "FROM", "From ", "From\t", " From", "From:" };
+	static const char *const others[] = { "Fro", "Fromm", "X-From", "From-", "Resent-From", "Sender", "" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		ok(dmarc_from_is_field(names[i]), "a From field: '%s'", names[i]);
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		ok(!dmarc_from_is_field(others[i]), "none: '%s'", others[i]);
+	memset(&from, 0, sizeof from);
+	dmarc_from_add(&from, arena, "ceo@bank.example", 16);
+	dmarc_from_add(&from, arena, "x@evil.example", 14);
+	is_int(from.fields, 2, "two fields");
+	is_str(domains(), "bank.example evil.example", "all their domains");
+}
+
+static void test_limits(void)
+{
+	enum { MANY = 200000 };
+	char *p = malloc(MANY + 64);
+	static const char *const units[] = { "(",      "<",         "\"",  "@",    "a. ",        "a@b.c,",
+					     "=?a?q?", "=?a?q?=40", "\\",  "[",    "@a ",        ":",
+					     "@ . ",   "=?a?b?=",   "(=?", "\xc3", "@a.\xc3\xbc" };
+
+	read_field(
+		" a@1.x,a@2.x,a@3.x,a@4.x,a@5.x,a@6.x,a@7.x,a@8.x,a@9.x,a@10.x,a@11.x,a@12.x,a@13.x,a@14.x,a@15.x,a@16.x");
+	ok(from.n == DMARC_FROM_MAX && !from.too_much, "as many domains as are looked at");
+	read_field(" a@1.x,a@2.x,a@3.x,a@4.x,a@5.x,a@6.x,a@7.x,a@8.x,a@9.x,a@10.x,a@11.x,a@12.x,a@13.x,a@14.x,a@15.x,"
+		   "a@16.x,ceo@bank.example");
+	ok(from.too_much, "one more");
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		size_t n = 0, len = strlen(units[i]);
+
+		for (; n + len < MANY; n += len)
+			memcpy(p + n, units[i], len);
+		memset(&from, 0, sizeof from);
+		dmarc_from_add(&from, arena, p, n);
+		if (!from.too_much)
+			fail("too long a field of '%s' is not noted", units[i]);
+	}
+	ok(true, "fields made to be slow are not");
+	free(p);
+}
+
+static void decodes(const char *text, const char *want)
+{
+	struct sbuf b;
+
+	sbuf_heap(&b, 4096);
+	dmarc_words_decode(text, strlen(text), &b);
+	is_str(b.p, want, "decoded: %s", text);
+	sbuf_done(&b);
+}
+
+static void test_words(void)
+{
+	decodes("plain = text ?=", "plain = text ?=");
+	decodes("=?utf-8?q?a_b=41=4?=", "a bA=4");
+	decodes("x =?a?Q?1?= \n =?b?B?Mg==?= y", "x 12 y");
+	decodes("=?a?b?YQ==YQ==?=", "aa");
+	decodes("=?a?x?YQ==?=", "=?a?x?YQ==?=");
+	decodes("=?a?q?never", "=?a?q?never");
+	decodes("=??q?x?=", "=??q?x?=");
+	decodes("=?utf-7?q?+AGEAYg-c+-+?=", "");
+	is_int(dmarc_words_match("=?a?q?"
+				 "?=x",
+				 9),
+	       8, "an empty word has a length");
+}
+
+int main(void)
+{
+	arena = arena_new(0);
+	test_plain();
+	test_none();
+	test_addresses();
+	test_groups();
+	test_comments();
+	test_quotes();
+	test_routes();
+	test_domain_shapes();
+	test_encoded();
+	test_controls();
+	test_fields();
+	test_limits();
+	test_words();
+	arena_free(&arena);
+	return done_testing();
+}
