@@ -284,6 +284,15 @@ struct rates_result {
 	const char *failed; /* why a rate could not be asked, or NULL */
 };
 
+/* Why a rate could not be asked. */
+static const char *failure(struct arena *a, const struct redis_value *v)
+{
+	if (v->kind == REDIS_UNAVAILABLE && v->str != NULL)
+		return arena_strdup(a, v->str);
+	return v->kind == REDIS_ERROR ? arena_printf(a, "Redis answers: %.200s", v->str)
+				      : "Redis answers with something else";
+}
+
 /* Reads the answers; rates that refuse are named in the fact. */
 static struct rates_result collect(struct check_call *c, struct rates_run *run, bool taking)
 {
@@ -297,8 +306,7 @@ static struct rates_result collect(struct check_call *c, struct rates_run *run, 
 			if (taking)
 				hold(c, p);
 		} else if (v->kind != REDIS_INT) {
-			result.failed = v->kind == REDIS_UNAVAILABLE && v->str != NULL ? arena_strdup(c->arena, v->str)
-										       : "Redis answered with an error";
+			result.failed = failure(c->arena, v);
 		} else if (v->num <= 0) {
 			if (taking)
 				hold(c, p);

@@ -292,10 +292,12 @@ void engine_print_status(struct engine *e, struct sbuf *out)
 		sbuf_addf(out, "%s\"%s\":%llu", k > 0 ? "," : "", k == VERDICT_NONE ? "aborted" : verdict_name(k),
 			  atomic_load(&e->verdicts[k]));
 	sbuf_addf(out,
-		  "},\"redis\":{\"up\":%s,\"commands\":%llu,\"failures\":%llu,\"timeouts\":%llu,\"connects\":%llu},"
+		  "},\"redis\":{\"up\":%s,\"failing\":%s,\"commands\":%llu,\"failures\":%llu,"
+		  "\"errors\":%llu,\"timeouts\":%llu,\"connects\":%llu},"
 		  "\"dns\":{\"questions\":%llu,\"failures\":%llu,\"timeouts\":%llu}}",
-		  n.redis_up ? "true" : "false", (unsigned long long)n.redis_commands,
-		  (unsigned long long)n.redis_failures, (unsigned long long)n.redis_timeouts,
+		  n.redis_up ? "true" : "false", n.redis_failing ? "true" : "false",
+		  (unsigned long long)n.redis_commands, (unsigned long long)n.redis_failures,
+		  (unsigned long long)n.redis_errors, (unsigned long long)n.redis_timeouts,
 		  (unsigned long long)n.redis_connects, (unsigned long long)n.dns_questions,
 		  (unsigned long long)n.dns_failures, (unsigned long long)n.dns_timeouts);
 }

@@ -13,7 +13,8 @@ enum {
 	LIST_MAX = 2048,     /* of recipients or rules, in the log line */
 	JOURNAL_MAX = 16384, /* of one field of an entry */
 	FACT_MAX = 200,      /* of one fact's value */
-	WORDS_MAX = 48       /* of one XADD */
+	REASON_MAX = 160,    /* of why a fact is unavailable */
+	WORDS_MAX = 64       /* of one XADD */
 };
 
 /* ---- Texts ---- */
@@ -131,6 +132,38 @@ static void add_would(const struct engine_session *s, struct sbuf *b)
 	add_reply(b, &s->would);
 }
 
+/* The fact's value in the scope where it is unavailable; of recipients the first.  NULL: it is not. */
+static const struct fact_value *unavailable(const struct engine_session *s, unsigned f)
+{
+	const struct fact_value *v = &s->conn->facts.v[f];
+
+	if (fact_table[f].scope == SCOPE_MESSAGE)
+		v = &s->txn->facts.v[f];
+	if (fact_table[f].scope != SCOPE_RECIPIENT)
+		return v->state == FACT_UNAVAILABLE ? v : NULL;
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
+		if (n->rcpt->facts.v[f].state == FACT_UNAVAILABLE)
+			return &n->rcpt->facts.v[f];
+	return NULL;
+}
+
+/* What rules wanted to know and nobody could say, which with on_error = "ignore" shows nowhere else. */
+static void add_unavailable(const struct engine_session *s, struct sbuf *b)
+{
+	for (unsigned f = 0; f < FACT_COUNT; f++) {
+		const struct fact_value *v = (s->snap->facts & FACT_BIT(f)) != 0 ? unavailable(s, f) : NULL;
+
+		if (v == NULL)
+			continue;
+		add_name(b, fact_table[f].name);
+		if (v->why != NULL) {
+			sbuf_add(b, " (");
+			sbuf_add_safe(b, v->why, strnlen(v->why, REASON_MAX));
+			sbuf_addc(b, ')');
+		}
+	}
+}
+
 static void log_transaction(struct engine_session *s, long long took_ms)
 {
 	struct log_record r;
@@ -155,6 +188,7 @@ static void log_transaction(struct engine_session *s, long long took_ms)
 	log_list(&r, "shadow", s, add_shadow);
 	log_list(&r, "would", s, add_would);
 	log_field(&r, "why", s->final.why);
+	log_list(&r, "unavailable", s, add_unavailable);
 	if (s->refused_by_mta > 0)
 		log_record_num(&r, "refused_by_mta", s->refused_by_mta);
 	log_record_num(&r, "ms", took_ms);
@@ -286,6 +320,7 @@ static void fill_entry(struct engine_session *s, struct entry *e, long long took
 	entry_str(e, "shadow", in_arena(e->arena, b, add_shadow, s));
 	entry_str(e, "would", in_arena(e->arena, b, add_would, s));
 	entry_str(e, "why", s->final.why);
+	entry_str(e, "unavailable", in_arena(e->arena, b, add_unavailable, s));
 	entry_str(e, "facts", arena_strdup(e->arena, facts_json(s, b)));
 	entry_num(e, "ms", took_ms);
 	entry_num(e, "waited_us", s->waited_us);

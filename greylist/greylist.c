@@ -148,7 +148,8 @@ static void set_facts(struct check_call *c, const struct redis_value *v, struct 
 		return;
 	}
 	if (!is_answer(v)) {
-		set_unavailable(c, "Redis answered with an error");
+		set_unavailable(c, v->kind == REDIS_ERROR ? arena_printf(c->arena, "Redis answers: %.200s", v->str)
+							  : "Redis answers with something else");
 		return;
 	}
 	switch ((enum grey_decision)v->v[0].num) {

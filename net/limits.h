@@ -25,6 +25,9 @@ enum {
 	/* Pauses between attempts to connect: short enough for a restart, long enough for a dead host. */
 	REDIS_BACKOFF_MIN_MS = 100,
 	REDIS_BACKOFF_MAX_MS = 5000,
+	/* Without an error reply for so long, the next good one tells that Redis has recovered: one key that is none of
+	 * ours must not fill the log. */
+	REDIS_ERROR_CALM_MS = 5000,
 
 	/* Connections accepted in one go, so that a flood cannot keep the loop from its other work. */
 	SERVER_ACCEPT_BATCH = 64,

@@ -267,7 +267,9 @@ void net_counters(struct net *n, struct net_counters *out)
 		.redis_failures = atomic_load_explicit(&n->stats.redis_failures, memory_order_relaxed),
 		.redis_timeouts = atomic_load_explicit(&n->stats.redis_timeouts, memory_order_relaxed),
 		.redis_connects = atomic_load_explicit(&n->stats.redis_connects, memory_order_relaxed),
+		.redis_errors = atomic_load_explicit(&n->stats.redis_errors, memory_order_relaxed),
 		.wakeups = atomic_load_explicit(&n->stats.wakeups, memory_order_relaxed),
 		.redis_up = n->redis != NULL && redis_is_up(n->redis),
+		.redis_failing = n->redis != NULL && redis_is_failing(n->redis),
 	};
 }

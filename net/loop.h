@@ -50,7 +50,7 @@ static inline void net_tasks_move(struct net_tasks *to, struct net_tasks *from)
 /* Counters: written with relaxed order, read by anybody. */
 struct net_stats {
 	atomic_uint_fast64_t dns_questions, dns_failures, dns_timeouts;
-	atomic_uint_fast64_t redis_commands, redis_failures, redis_timeouts, redis_connects;
+	atomic_uint_fast64_t redis_commands, redis_failures, redis_timeouts, redis_connects, redis_errors;
 	atomic_uint_fast64_t wakeups;
 };
 

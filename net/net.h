@@ -66,8 +66,10 @@ bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t 
 struct net_counters {
 	uint64_t dns_questions, dns_failures, dns_timeouts;
 	uint64_t redis_commands, redis_failures, redis_timeouts, redis_connects;
-	uint64_t wakeups; /* eventfd writes */
+	uint64_t redis_errors; /* error replies; among the failures */
+	uint64_t wakeups;      /* eventfd writes */
 	bool redis_up;
+	bool redis_failing; /* it answers with errors */
 };
 void net_counters(struct net *n, struct net_counters *out);
 

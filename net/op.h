@@ -50,6 +50,7 @@ struct net_op {
 		} dns;
 		struct {
 			const struct redis_script *script; /* NULL: a plain command */
+			uint32_t family;                   /* a number that commands of one name, or script, share */
 			size_t words;                      /* of a script's command */
 			size_t tail;                       /* where in room[] numkeys stands, for EVAL */
 			size_t command_n;                  /* bytes of the command in room[] */

@@ -51,6 +51,16 @@ static struct net_op *new_command(struct net_wait *w, const struct redis_word *h
 	return op;
 }
 
+/* FNV-1a: tells commands apart, no more. */
+static uint32_t family_of(const struct redis_word *word)
+{
+	uint32_t h = 2166136261U;
+
+	for (size_t i = 0; i < word->n; i++)
+		h = (h ^ (unsigned char)word->p[i]) * 16777619U;
+	return h;
+}
+
 static struct net_op *command(struct net_wait *w, const struct redis_word *words, size_t n, bool told)
 {
 	struct net_op *op = new_command(w, words, n, NULL, 0, told);
@@ -59,6 +69,7 @@ static struct net_op *command(struct net_wait *w, const struct redis_word *words
 		net_count(&wait_net(w)->stats.redis_failures);
 		return NULL;
 	}
+	op->redis.family = family_of(words);
 	return submit(w, op, told);
 }
 
@@ -79,6 +90,7 @@ static struct net_op *script_command(struct net_wait *w, const struct redis_scri
 		return NULL;
 	}
 	op->redis.script = s;
+	op->redis.family = family_of(&head[1]);
 	op->redis.words = n_head + n;
 	op->redis.tail = resp_head_size(n_head + n) + resp_words_size(head, n_head - 1);
 	return submit(w, op, told);

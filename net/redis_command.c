@@ -9,6 +9,8 @@
 #include "net/redis_reply.h"
 #include "net/resp.h"
 #include "util/clock.h"
+#include "util/log.h"
+#include "util/sbuf.h"
 
 /* ---- Answers ---- */
 
@@ -70,6 +72,53 @@ static bool is_noscript(const redisReply *reply)
 	       memcmp(reply->str, noscript, sizeof(noscript) - 1) == 0;
 }
 
+/* ---- Error replies ----
+ *
+ * Most mean that Redis takes part no longer: out of memory, read-only, no permission.  As with `away`, the log is told
+ * when that begins and when it ends.  Other commands may well succeed meanwhile (those that only read), so only success
+ * of one that failed is a recovery.
+ */
+
+static void note_error(struct redis *r, const struct net_op *op)
+{
+	const struct redis_value *v = &op->answer.redis;
+	char why[REDIS_REASON_SIZE];
+	struct sbuf b;
+
+	net_count(&r->net->stats.redis_errors);
+	r->errors++;
+	r->error_ms = clock_mono_ms();
+	r->error_family = op->redis.family;
+	if (atomic_exchange(&r->failing, true))
+		return;
+	sbuf_fixed(&b, why, sizeof(why));
+	sbuf_add_safe(&b, v->str, v->str_n);
+	log_error("Redis at %s answers with errors (%s): checks that need it go by on_error until it does not",
+		  r->server.name, why);
+}
+
+static void note_success(struct redis *r, const struct net_op *op)
+{
+	if (!redis_is_failing(r) || op->redis.family != r->error_family ||
+	    clock_mono_ms() - r->error_ms < REDIS_ERROR_CALM_MS)
+		return;
+	log_info("Redis at %s answers without errors again, after %llu", r->server.name, (unsigned long long)r->errors);
+	r->errors = 0;
+	atomic_store(&r->failing, false);
+}
+
+static void note_answer(struct redis *r, const struct net_op *op)
+{
+	enum redis_kind kind = op->answer.redis.kind;
+
+	if (kind == REDIS_UNAVAILABLE || kind == REDIS_ERROR)
+		net_count(&r->net->stats.redis_failures);
+	if (kind == REDIS_ERROR)
+		note_error(r, op);
+	else if (kind != REDIS_UNAVAILABLE)
+		note_success(r, op);
+}
+
 static void replied(redisAsyncContext *ac, void *reply, void *arg)
 {
 	struct redis *r = ac->data;
@@ -85,8 +134,7 @@ static void replied(redisAsyncContext *ac, void *reply, void *arg)
 		return;
 	take_out(r, op);
 	redis_reply_copy(op, reply);
-	if (op->answer.redis.kind == REDIS_UNAVAILABLE || op->answer.redis.kind == REDIS_ERROR)
-		net_count(&r->net->stats.redis_failures);
+	note_answer(r, op);
 	op_finish(r->net, op);
 	op_unref(op);
 }

@@ -26,6 +26,11 @@ bool redis_is_away(const struct redis *r)
 	return atomic_load_explicit(&r->away, memory_order_relaxed);
 }
 
+bool redis_is_failing(const struct redis *r)
+{
+	return atomic_load_explicit(&r->failing, memory_order_relaxed);
+}
+
 void redis_push(struct redis *r)
 {
 	if (r != NULL && r->ac != NULL)

@@ -39,6 +39,7 @@ struct redis {
 
 	/* shared */
 	atomic_bool up, away;
+	atomic_bool failing; /* from the first error reply to the recovery */
 
 	/* owned by the loop thread */
 	enum redis_state state;
@@ -59,6 +60,9 @@ struct redis {
 	char reason[REDIS_REASON_SIZE]; /* why the current attempt fails */
 	const char *lost_why;           /* for the commands of a connection that goes */
 	uint64_t replies;               /* so far */
+	uint64_t errors;                /* error replies since it is failing */
+	int64_t error_ms;               /* when the last one came */
+	uint32_t error_family;          /* to which commands */
 };
 
 /* ---- For all of net/ ---- */
@@ -68,6 +72,8 @@ struct redis *redis_new(struct net *n, const struct net_redis_options *o, struct
 /* Any thread: connected; and known to be away, so that a command need not be queued at all. */
 bool redis_is_up(const struct redis *r);
 bool redis_is_away(const struct redis *r);
+/* Any thread: it answers, but with errors (out of memory, read-only, no permission). */
+bool redis_is_failing(const struct redis *r);
 
 /* The task of a command. */
 void redis_start_command(struct net *n, struct net_task *t);

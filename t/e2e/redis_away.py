@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Redis stopped, hung, restarted: mail flows or is deferred as configured, and all recovers by itself."""
 
+import json
 import os
 import sys
 import time
@@ -8,7 +9,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from message import message, payload
 from place import until
-from tap import eq, ok, topic
+from tap import eq, like, ok, topic
 from world import World
 
 CONFIG = """
@@ -34,6 +35,15 @@ def recovers(w, what):
     until(what, lambda: w.send(sender="r%d@example.org" % next(names)).status == "451 4.7.1"
           and w.redis.keys("millgate:grey:*"))
     ok(True, what)
+
+
+def redis_status(w):
+    return json.loads(w.gate.command("status").stdout)["redis"]
+
+
+def told(w, text):
+    """The lines of the log about Redis."""
+    return [r["msg"] for r in w.gate.lines() if text in r.get("msg", "")]
 
 
 with World(CONFIG) as w:
@@ -85,6 +95,31 @@ with World(CONFIG) as w:
     w.redis.thaw()
     until("mail to flow again", lambda: w.send().ok)
     ok(True, "it answers again: mail flows")
+
+    topic("there, but answering with errors")
+    w.configure(CONFIG)
+    w.redis.flush()
+    w.redis.cmd("CONFIG", "SET", "min-replicas-to-write", "1")
+    began = [w.send(sender="refused%d@example.org" % n).ok for n in range(5)]
+    eq(began, [True] * 5, "on_error = ignore: mail flows")
+    line = w.gate.mail(**{"from": "refused0@example.org"})[0]
+    like(line.get("unavailable", ""), r"greylist \(Redis answers: NOREPLICAS", "the log line says what was not asked, and why")
+    like(line.get("unavailable", ""), r"rate \(Redis answers: NOREPLICAS", "all of it")
+    ok(redis_status(w)["up"] and redis_status(w)["failing"], "status says that Redis fails: %r" % redis_status(w))
+    ok(redis_status(w)["errors"] >= 10, "and how often")
+    eq(len(told(w, "answers with errors")), 1, "the log says so once")
+    like(str(told(w, "answers with errors")), r"\(NOREPLICAS", "and why")
+    w.redis.cmd("CONFIG", "SET", "min-replicas-to-write", "0")
+    names = iter(range(1000))
+    until("the recovery", lambda: w.send(sender="again%d@example.org" % next(names)) and not redis_status(w)["failing"])
+    eq(len(told(w, "without errors again")), 1, "the recovery is told once")
+
+    topic("one key that is broken")
+    w.redis.cmd("SET", "millgate:grey:{198.51.100.0/24}:broken@example.org:bob@example.net", "text")
+    ok(w.send(sender="broken@example.org").ok, "mail flows")
+    entry = until("its journal entry", lambda: [e for e in w.redis.journal() if e["from"] == "broken@example.org"])[0]
+    like(entry.get("unavailable", ""), r"^greylist \(Redis answers: .*WRONGTYPE[^)]*\)", "the journal says what was not asked")
+    ok("unavailable" not in w.gate.mail(**{"from": "again0@example.org"})[0], "other mail has no such field")
 
     topic("never there")
     w.redis.stop()

@@ -269,7 +269,7 @@ static void test_unavailable(void)
 	(void)find(BY_TO);
 	store[0].broken = true;
 	(void)fixture_rcpt(&f, "bob@example.net");
-	is_str(ask(&f), "(unavailable: Redis answered with an error)", "one rate's key is broken");
+	is_str(ask(&f), "(unavailable: Redis answers: WRONGTYPE)", "one rate's key is broken");
 	is_int(taken(BY_IP), 1, "the others were taken");
 	cancel(&f, NULL);
 	is_int(taken(BY_IP), 0, "and are given back");

@@ -16,7 +16,7 @@ enum { SHORT_MS = 200 };
 
 /* ---- The log, counted: linked in place of the real one ---- */
 
-static atomic_uint away_lines, back_lines;
+static atomic_uint away_lines, back_lines, failing_lines, mended_lines;
 
 void log_open(const char *ident, enum log_sink sink, enum log_level level)
 {
@@ -29,12 +29,16 @@ void log_error(const char *fmt, ...)
 {
 	if (strstr(fmt, "is away") != NULL)
 		atomic_fetch_add(&away_lines, 1);
+	if (strstr(fmt, "answers with errors") != NULL)
+		atomic_fetch_add(&failing_lines, 1);
 }
 
 void log_info(const char *fmt, ...)
 {
 	if (strstr(fmt, "is back") != NULL)
 		atomic_fetch_add(&back_lines, 1);
+	if (strstr(fmt, "without errors again") != NULL)
+		atomic_fetch_add(&mended_lines, 1);
 }
 
 void log_warning(const char *fmt, ...)
@@ -230,6 +234,63 @@ static void test_frozen(void)
 	fixture_redis_stop(&r);
 }
 
+static enum redis_kind kind_of_words(struct net_wait *w, const char *a, const char *b, const char *c)
+{
+	struct redis_word words[] = { { a, strlen(a) }, { b, strlen(b) }, { c, strlen(c) } };
+	struct net_op *op = redis_ask(w, words, 3);
+	enum redis_kind kind;
+
+	fixture_await(w, op);
+	kind = redis_result(op)->kind;
+	net_op_free(&op);
+	return kind;
+}
+
+/* It answers, but with errors: connected, and of no use to whoever gets them. */
+static void test_errors(void)
+{
+	enum { COMMANDS = 20 };
+	struct fixture_redis r = { 0 };
+	struct net_counters c;
+	struct net_wait *w;
+	struct net *n;
+	unsigned errors = 0;
+
+	fixture_redis_start(&r, NULL, NULL);
+	n = start(r.server, FIXTURE_TIMEOUT_MS);
+	w = net_wait_new(n);
+	kind_of_words(w, "SET", "key", "text");
+	net_counters(n, &c);
+	ok(c.redis_errors == 0 && !c.redis_failing, "no errors so far");
+	for (int i = 0; i < COMMANDS; i++) {
+		errors += kind_of_words(w, "LPUSH", "key", "a") == REDIS_ERROR;
+		kind_of_words(w, "SET", "other", "text");
+	}
+	net_counters(n, &c);
+	is_int(errors, COMMANDS, "error replies");
+	is_int(c.redis_errors, COMMANDS, "are counted");
+	is_int(c.redis_failures, COMMANDS, "among the failures");
+	ok(c.redis_up && c.redis_failing, "it is up, and failing");
+	is_int(atomic_load(&failing_lines), 1, "one line in the log says so");
+	kind_of_words(w, "LPUSH", "list", "a");
+	net_counters(n, &c);
+	ok(c.redis_failing, "one good answer among errors is no recovery yet");
+	usleep((REDIS_ERROR_CALM_MS + 100) * 1000);
+	kind_of_words(w, "SET", "other", "text");
+	net_counters(n, &c);
+	ok(c.redis_failing, "nor is one to a command that never failed");
+	is_int(atomic_load(&mended_lines), 0, "and the log is silent");
+	kind_of_words(w, "LPUSH", "list", "a");
+	net_counters(n, &c);
+	ok(c.redis_up && !c.redis_failing, "the command that failed succeeds, a while later: recovered");
+	is_int(atomic_load(&mended_lines), 1, "one line says that");
+	is_int(kind_of_words(w, "LPUSH", "key", "a"), REDIS_ERROR, "and when it fails anew");
+	is_int(atomic_load(&failing_lines), 2, "another one");
+	net_wait_free(&w);
+	net_stop(&n);
+	fixture_redis_stop(&r);
+}
+
 static void test_fake(enum fake_mode mode, const char *what)
 {
 	struct fixture_fake *f = fixture_fake_start(mode);
@@ -394,6 +455,7 @@ int main(void)
 	test_restart();
 	test_reconnect();
 	test_frozen();
+	test_errors();
 	test_fake(FAKE_STALL, "never answers");
 	test_fake(FAKE_CLOSE, "hangs up");
 	test_fake(FAKE_HANG_UP, "hangs up at once");
