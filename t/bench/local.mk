@@ -9,5 +9,5 @@ t_bench_floor_SOURCES = t/bench/floor.c
 t_bench_floor_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
 t_bench_floor_LDADD = $(MILTER_LIBS)
 
-t_bench_millload_SOURCES = t/bench/millload.c
+t_bench_millload_SOURCES = t/bench/millload.c t/bench/letter.c t/bench/letter.h
 t_bench_millload_LDADD = libmta.a

@@ -1,9 +1,12 @@
 /*
  * A load of messages for a milter: many connections at a time, one message on each, as Postfix does it.
  *
- *	millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE] [-u LOGIN] [-p PID] [-r TRIPLETS]
+ *	millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE | -l LIST] [-o FILE] [-u LOGIN]
+ *		[-p PID] [-r TRIPLETS]
  *
- * -b: a body of that size; -m: this message; -u: the clients have logged in.
+ * -b: a body of that size; -m: this message; -l: messages that take turns, each with an envelope (letter.h): the file
+ * names one on each line.  -o: what came for each: its number, the letter's number, and a verdict ("accept",
+ * "reply 550 ...", "lost") or a field that was added ("field NAME: VALUE").  -u: the clients have logged in.
  * -p: the filter's process, whose CPU time is measured; -r: how many different clients, senders and recipients take
  * turns.  Prints one figure a line, `NAME VALUE`.  `errors` counts messages that the filter did not carry through,
  * `refused` those that it answered 4xx or 5xx, `headers` the fields that it added.  Exit status 1 after an error.
@@ -18,14 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "t/bench/letter.h"
 #include "t/lib/mta.h"
 
 enum {
 	MAX_CONNECTIONS = 4096,
-	MAX_BODY = 65535, /* one chunk */
-	MAX_MESSAGE = MAX_BODY / 2,
-	MAX_FIELDS = 64,
+	BODY_CHUNK = 65535, /* as much as MTAs send at once */
 	EVENTS = 256,
+	CLIENT_PORT = 40000,
+	HEADER_GUESS = 600, /* what SIZE= says of it */
 	PATIENCE_MS = 30000,
 	VALUE_SIZE = 64
 };
@@ -35,25 +39,23 @@ enum step { CONNECT, HELO, MAIL, RCPT, DATA, HEADERS, EOH, BODY, END, OVER };
 struct conn {
 	struct mta mta;
 	const struct load *load;
+	const struct letter *letter;
 	enum step step;   /* the next one to be sent */
-	unsigned header;  /* HEADERS: the next one */
+	size_t at;        /* HEADERS: the next field; BODY: the next byte */
+	unsigned number;  /* of the message */
 	unsigned triplet; /* who writes to whom */
 	int64_t began_us;
 	bool negotiated, ended, writing;
 	char id[VALUE_SIZE]; /* {i} */
 };
 
-struct field {
-	const char *name, *value;
-};
-
 struct load {
-	const char *spec, *login, *file;
+	const char *spec, *login, *file, *list, *output;
 	unsigned messages, connections, triplets;
-	const struct field *fields;
-	unsigned n_fields;
 	size_t body_n;
-	char *body;
+	struct letter *letters; /* they take turns */
+	unsigned n_letters;
+	FILE *out; /* NULL: nobody wants to know */
 	pid_t pid;
 
 	int epoll;
@@ -61,22 +63,6 @@ struct load {
 	unsigned begun, done, refused, errors, headers;
 	int64_t *latency_us; /* of the `done` ones */
 };
-
-static const struct field headers[] = {
-	{ "Received",
-	  " from mail.example.org (mail.example.org [198.51.100.7])\n\tby mx.example.net (Postfix) with ESMTPS "
-	  "id 4X1Y2Z3A4B\n\tfor <user@example.net>; Mon, 02 Nov 2026 10:11:12 +0000 (UTC)" },
-	{ "Date", " Mon, 02 Nov 2026 10:11:11 +0000" },
-	{ "From", " Alice Example <alice@example.org>" },
-	{ "To", " Bob Example <bob@example.net>" },
-	{ "Subject", " =?UTF-8?Q?Quarterly_figures_for_M=C3=BCnchen?= and what they mean" },
-	{ "Message-ID", " <20261102101111.4711@mail.example.org>" },
-	{ "MIME-Version", " 1.0" },
-	{ "Content-Type", " text/plain; charset=utf-8" },
-	{ "Content-Transfer-Encoding", " 8bit" },
-	{ "User-Agent", " Mail/1.0" },
-};
-enum { N_HEADERS = sizeof headers / sizeof headers[0] };
 
 static int64_t now_us(void)
 {
@@ -120,7 +106,7 @@ static const char *value_of(void *ctx, const char *name)
 	if (strcmp(name, "i") == 0)
 		return c->step > RCPT ? c->id : NULL;
 	if (strcmp(name, "{auth_authen}") == 0)
-		return c->load->login;
+		return c->letter->login ? c->letter->login : c->load->login;
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
 		if (strcmp(fixed[i].name, name) == 0)
 			return fixed[i].value;
@@ -128,36 +114,79 @@ static const char *value_of(void *ctx, const char *name)
 	return NULL;
 }
 
-/* Queues the next event. */
-static enum mta_sent send_step(const struct load *l, struct conn *c)
+static enum mta_sent send_connect(struct conn *c)
+{
+	const char *host = c->letter->host ? c->letter->host : "mail.example.org";
+	char text[VALUE_SIZE];
+
+	if (c->letter->client)
+		return mta_connect(&c->mta, host, c->letter->client, CLIENT_PORT);
+	snprintf(text, sizeof text, "198.51.%u.%u", 100 + c->triplet / 200, 1 + c->triplet % 200);
+	return mta_connect(&c->mta, host, text, CLIENT_PORT);
+}
+
+static enum mta_sent send_mail(struct conn *c)
 {
 	char text[VALUE_SIZE], size[VALUE_SIZE];
-	unsigned t = c->triplet;
 
+	snprintf(text, sizeof text, "<sender%c@example.org>", (int)('a' + c->triplet % 26));
+	snprintf(size, sizeof size, "SIZE=%zu", c->letter->body_n + HEADER_GUESS);
+	return mta_mail(&c->mta,
+			(const char *const[]){ c->letter->mail ? c->letter->mail : text, size, "BODY=8BITMIME", NULL });
+}
+
+static enum mta_sent send_rcpt(struct conn *c)
+{
+	char text[VALUE_SIZE];
+
+	snprintf(text, sizeof text, "<user%c@example.net>", (int)('a' + c->triplet % 26));
+	return mta_rcpt(&c->mta, (const char *const[]){ c->letter->rcpt ? c->letter->rcpt : text, NULL });
+}
+
+static enum mta_sent send_header(struct conn *c)
+{
+	const struct letter_field *f = &c->letter->fields[c->at];
+
+	if (c->at >= c->letter->n_fields)
+		return MTA_SKIPPED;
+	if (++c->at < c->letter->n_fields)
+		c->step = HEADERS;
+	return mta_header(&c->mta, f->name, f->value);
+}
+
+static enum mta_sent send_body(struct conn *c)
+{
+	const char *p = c->letter->body + c->at;
+	size_t n = c->letter->body_n - c->at;
+
+	c->at += n < BODY_CHUNK ? n : BODY_CHUNK;
+	if (c->at < c->letter->body_n)
+		c->step = BODY;
+	return mta_body(&c->mta, p, n);
+}
+
+/* Queues the next event. */
+static enum mta_sent send_step(struct conn *c)
+{
 	switch (c->step++) {
 	case CONNECT:
-		snprintf(text, sizeof text, "198.51.%u.%u", 100 + t / 200, 1 + t % 200);
-		return mta_connect(&c->mta, "mail.example.org", text, 40000);
+		return send_connect(c);
 	case HELO:
-		return mta_helo(&c->mta, "mail.example.org");
+		return mta_helo(&c->mta, c->letter->helo ? c->letter->helo : "mail.example.org");
 	case MAIL:
-		snprintf(text, sizeof text, "<sender%c@example.org>", (int)('a' + t % 26));
-		snprintf(size, sizeof size, "SIZE=%zu", l->body_n + 600);
-		return mta_mail(&c->mta, (const char *const[]){ text, size, "BODY=8BITMIME", NULL });
+		return send_mail(c);
 	case RCPT:
-		snprintf(text, sizeof text, "<user%c@example.net>", (int)('a' + t % 26));
-		return mta_rcpt(&c->mta, (const char *const[]){ text, NULL });
+		return send_rcpt(c);
 	case DATA:
+		c->at = 0;
 		return mta_data(&c->mta);
 	case HEADERS:
-		if (c->header + 1 < l->n_fields)
-			c->step = HEADERS;
-		c->header++;
-		return mta_header(&c->mta, l->fields[c->header - 1].name, l->fields[c->header - 1].value);
+		return send_header(c);
 	case EOH:
+		c->at = 0;
 		return mta_eoh(&c->mta);
 	case BODY:
-		return mta_body(&c->mta, l->body, l->body_n);
+		return send_body(c);
 	case END:
 		return mta_end(&c->mta);
 	case OVER:
@@ -186,7 +215,7 @@ static int flush(const struct load *l, struct conn *c)
 
 static int send_until_reply(const struct load *l, struct conn *c)
 {
-	while (c->step < OVER && send_step(l, c) != MTA_ANSWERED)
+	while (c->step < OVER && send_step(c) != MTA_ANSWERED)
 		;
 	return flush(l, c);
 }
@@ -197,11 +226,13 @@ static int begin_conn(struct load *l, struct conn *c)
 
 	c->load = l;
 	c->began_us = now_us();
+	c->number = l->begun;
+	c->letter = &l->letters[l->begun % l->n_letters];
 	c->triplet = l->begun % l->triplets;
 	snprintf(c->id, sizeof c->id, "4LOAD%08X", l->begun);
 	l->begun++;
 	c->step = CONNECT;
-	c->header = 0;
+	c->at = 0;
 	c->negotiated = c->ended = false;
 	fd = mta_dial(l->spec, false);
 	if (fd < 0)
@@ -213,8 +244,47 @@ static int begin_conn(struct load *l, struct conn *c)
 	return flush(l, c);
 }
 
+/* A line about a message. */
+static void tell(const struct load *l, const struct conn *c, const char *what, const char *text, const char *more)
+{
+	if (!l->out)
+		return;
+	fprintf(l->out, "%u %u %s %s%s", c->number, c->number % l->n_letters, what, text, *more ? ":" : "");
+	for (; *more; more++)
+		putc(*more == '\n' ? ' ' : *more, l->out);
+	putc('\n', l->out);
+}
+
+/* A field that the filter adds. */
+static void tell_field(const struct load *l, const struct conn *c, const struct mta_packet *p)
+{
+	const char *end = p->p + p->n, *name = p->p + (p->kind == MTA_INSERT_HEADER ? sizeof(uint32_t) : 0);
+	const char *value = name < end ? name + strlen(name) + 1 : end;
+
+	tell(l, c, "field", name < end ? name : "", value < end ? value : "");
+}
+
+static void tell_verdict(const struct load *l, const struct conn *c, const struct mta_packet *p)
+{
+	static const struct {
+		enum mta_kind kind;
+		const char *word;
+	} words[] = {
+		{ MTA_ACCEPT, "accept" }, { MTA_CONTINUE, "continue" }, { MTA_DISCARD, "discard" },
+		{ MTA_REJECT, "reject" }, { MTA_SKIP, "skip" },         { MTA_TEMPFAIL, "tempfail" },
+		{ MTA_REPLY, "reply" },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (words[i].kind == p->kind)
+			tell(l, c, words[i].word, p->kind == MTA_REPLY ? p->p : "", "");
+	}
+}
+
 static void end_conn(struct load *l, struct conn *c, bool error)
 {
+	if (error)
+		tell(l, c, "lost", "", "");
 	l->errors += error;
 	if (!error)
 		l->latency_us[l->done++] = now_us() - c->began_us;
@@ -244,11 +314,15 @@ static int take_packet(struct load *l, struct conn *c, const struct mta_packet *
 		end_conn(l, c, true);
 		return -1;
 	}
-	l->headers += p->kind == MTA_ADD_HEADER || p->kind == MTA_INSERT_HEADER;
+	if (p->kind == MTA_ADD_HEADER || p->kind == MTA_INSERT_HEADER) {
+		l->headers++;
+		tell_field(l, c, p);
+	}
 	if (!mta_is_final(p->kind))
 		return 0;
 	l->refused += is_refusal(p->kind);
 	if (c->step == OVER || is_refusal(p->kind)) {
+		tell_verdict(l, c, p);
 		end_conn(l, c, false);
 		return -1;
 	}
@@ -280,61 +354,61 @@ static void on_ready(struct load *l, struct conn *c, uint32_t what)
 
 /* ---- The load ---- */
 
-static void fill_body(struct load *l)
+/* The letters of -l, and how many there are. */
+static void read_list(struct load *l)
 {
-	static const char text[] =
-		"Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor.\r\n";
+	FILE *f = fopen(l->list, "r");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
 
-	l->body = malloc(l->body_n + 1);
-	if (!l->body)
-		die("memory");
-	for (size_t i = 0; i < l->body_n; i++)
-		l->body[i] = text[i % (sizeof text - 1)];
-}
-
-/* One field of a message's header at *p, which is parted in place; leaves *p behind it. */
-static struct field take_field(char **p)
-{
-	struct field f = { .name = *p };
-	char *colon = strchr(*p, ':'), *end = *p;
-
-	/* A line that begins with white space goes on with the field. */
-	do
-		end = strchr(end + 1, '\n');
-	while (end && (end[1] == ' ' || end[1] == '\t'));
-	if (!colon || !end || colon > end) {
-		fputs("millload: the message has no header\n", stderr);
-		exit(2);
+	if (!f)
+		die(l->list);
+	while ((n = getline(&line, &room, f)) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		l->letters = realloc(l->letters, (l->n_letters + 1) * sizeof *l->letters);
+		if (!l->letters || letter_read(&l->letters[l->n_letters++], line, true) != 0)
+			die(line);
 	}
-	*colon = *end = '\0';
-	f.value = colon + 1;
-	*p = end + 1;
-	return f;
-}
-
-/* The message of -m; lines end in LF. */
-static void read_message(struct load *l)
-{
-	FILE *f = fopen(l->file, "r");
-	char *text = calloc(1, MAX_MESSAGE + 1), *p = text;
-	struct field *fields = calloc(MAX_FIELDS, sizeof *fields);
-
-	if (!f || !text || !fields || fread(text, 1, MAX_MESSAGE, f) == 0)
-		die(l->file);
+	free(line);
 	fclose(f);
-	l->n_fields = 0;
-	while (*p != '\n' && l->n_fields < MAX_FIELDS)
-		fields[l->n_fields++] = take_field(&p);
-	l->fields = fields;
-	l->body = malloc(2 * strlen(p) + 1);
-	if (!l->body)
-		die("memory");
-	l->body_n = 0;
-	for (p++; *p; p++) {
-		if (*p == '\n')
-			l->body[l->body_n++] = '\r';
-		l->body[l->body_n++] = *p;
+	if (l->n_letters == 0)
+		die(l->list);
+}
+
+static void prepare(struct load *l)
+{
+	if (l->list) {
+		read_list(l);
+	} else {
+		l->n_letters = 1;
+		l->letters = calloc(1, sizeof *l->letters);
+		if (!l->letters)
+			die("memory");
+		if (!l->file)
+			letter_default(l->letters, l->body_n);
+		else if (letter_read(l->letters, l->file, false) != 0)
+			die(l->file);
 	}
+	l->out = l->output ? fopen(l->output, "w") : NULL;
+	if (l->output && !l->out)
+		die(l->output);
+}
+
+/* 0, or -1: not all of the output could be written. */
+static int tidy_up(struct load *l)
+{
+	int rc = l->out && fclose(l->out) != 0 ? -1 : 0;
+
+	for (unsigned i = 0; i < l->connections; i++)
+		mta_done(&l->conns[i].mta);
+	for (unsigned i = 0; i < l->n_letters; i++)
+		letter_free(&l->letters[i]);
+	free(l->letters);
+	free(l->conns);
+	free(l->latency_us);
+	close(l->epoll);
+	return rc;
 }
 
 static void run(struct load *l)
@@ -385,7 +459,7 @@ static int options(struct load *l, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:c:b:m:u:p:r:")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:c:b:m:l:o:u:p:r:")) != -1) {
 		unsigned long n = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -404,6 +478,12 @@ static int options(struct load *l, int argc, char **argv)
 		case 'm':
 			l->file = optarg;
 			break;
+		case 'l':
+			l->list = optarg;
+			break;
+		case 'o':
+			l->output = optarg;
+			break;
 		case 'u':
 			l->login = optarg;
 			break;
@@ -417,7 +497,7 @@ static int options(struct load *l, int argc, char **argv)
 			return -1;
 		}
 	}
-	return l->spec && l->messages > 0 && l->body_n <= MAX_BODY && l->triplets > 0 && l->connections > 0 &&
+	return l->spec && l->messages > 0 && l->triplets > 0 && l->connections > 0 &&
 			       l->connections <= MAX_CONNECTIONS && optind == argc
 		       ? 0
 		       : -1;
@@ -425,17 +505,12 @@ static int options(struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct load l = { .messages = 1000,
-			  .connections = 16,
-			  .body_n = 10240,
-			  .triplets = 50,
-			  .fields = headers,
-			  .n_fields = N_HEADERS };
+	struct load l = { .messages = 1000, .connections = 16, .body_n = 10240, .triplets = 50 };
 	int64_t began, cpu;
 
 	if (options(&l, argc, argv) != 0) {
-		fputs("usage: millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE] [-u LOGIN] "
-		      "[-p PID] [-r TRIPLETS]\n",
+		fputs("usage: millload -s unix:PATH [-n MESSAGES] [-c CONNECTIONS] [-b BYTES | -m FILE | -l LIST] "
+		      "[-o FILE] [-u LOGIN] [-p PID] [-r TRIPLETS]\n",
 		      stderr);
 		return 2;
 	}
@@ -446,19 +521,12 @@ int main(int argc, char **argv)
 		die("start");
 	for (unsigned i = 0; i < l.connections; i++)
 		l.conns[i].mta.fd = -1;
-	if (l.file)
-		read_message(&l);
-	else
-		fill_body(&l);
+	prepare(&l);
 	cpu = cpu_us(l.pid);
 	began = now_us();
 	run(&l);
 	report(&l, now_us() - began, cpu < 0 ? -1 : cpu_us(l.pid) - cpu);
-	for (unsigned i = 0; i < l.connections; i++)
-		mta_done(&l.conns[i].mta);
-	free(l.conns);
-	free(l.latency_us);
-	free(l.body);
-	close(l.epoll);
+	if (tidy_up(&l) != 0)
+		die(l.output);
 	return l.errors ? 1 : 0;
 }
