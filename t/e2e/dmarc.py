@@ -376,17 +376,19 @@ def check_failures():
 
 
 def check_early():
-    tap.topic("the walk begins with the header")
-    with Mail() as m:
-        talk = subprocess.Popen([program("t/milter/mtatalk"), m.spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                text=True, env=environment())
-        talk.stdin.write("\n".join(["connect [%s] %s 4000" % (EVIL, EVIL), "helo x", "mail <x@y.example>",
-                                    "rcpt <bob@example.net>", "data", "header From: a@b.early.example", "eoh", ""]))
-        talk.stdin.flush()
-        m.dns.wait_for("_dmarc.b.early.example")
-        m.dns.wait_for("_dmarc.early.example")
-        rest = talk.communicate("body x\nend\nquit\n")[0]
-        tap.ok("dmarc=none header.from=b.early.example" in rest, "its questions are asked before the message ends")
+    tap.topic("the walk begins with the header, wherever its end is told: with a rule that reads it, or with the body")
+    rule = 'rules = ( { name = "s"; when = ( { fact = "subject"; is = "s"; } ); then = { reject = true; }; } );'
+    for more, last in ((rule, "eoh"), ("dkim: { };", "eoh\nbody x")):
+        with Mail(more=more) as m:
+            talk = subprocess.Popen([program("t/milter/mtatalk"), m.spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    text=True, env=environment())
+            talk.stdin.write("\n".join(["connect [%s] %s 4000" % (EVIL, EVIL), "helo x", "mail <x@y.example>",
+                                        "rcpt <bob@example.net>", "data", "header From: a@b.early.example", last, ""]))
+            talk.stdin.flush()
+            m.dns.wait_for("_dmarc.b.early.example")
+            m.dns.wait_for("_dmarc.early.example")
+            rest = talk.communicate("end\nquit\n")[0]
+            tap.ok("dmarc=none header.from=b.early.example" in rest, "its questions are asked before the message ends")
 
 
 check_walk()
