@@ -58,8 +58,6 @@ static struct dk_result by_policy(const struct dk_judge *j, const struct dk_sig 
 		return result(DK_POLICY, bits_text(j, bits, "short"));
 	if (!h->whole)
 		return result(DK_POLICY, "part of the body is not signed (l=)");
-	if (s->made > j->now + CLOCK_SKEW)
-		return result(DK_POLICY, "it was made in the future (t=)");
 	return result(DK_PASS, NULL);
 }
 
@@ -113,6 +111,8 @@ struct dk_result dk_judge(const struct dk_judge *j, const struct dk_sig *s, cons
 
 	if (s->expires != 0 && s->expires + CLOCK_SKEW < j->now)
 		return result(DK_POLICY, "it has expired (x=)");
+	if (s->made > j->now + CLOCK_SKEW)
+		return result(DK_POLICY, "it was made in the future (t=)");
 	if (h->why != NULL)
 		return result(DK_PERMERROR, h->why);
 	if (key->status == DNS_FAILED)

@@ -75,18 +75,19 @@ static const char *parse_one(struct dk_tags *t, struct arena *a, const char **pp
 
 const char *dk_tags_parse(struct dk_tags *t, struct arena *a, const char *text, size_t n)
 {
-	const char *p = text, *end = text + n, *wrong;
+	const char *p = skip_fws(text, text + n), *end = text + n, *wrong;
 
 	t->n = 0;
 	do {
-		p = skip_fws(p, end);
-		if (p == end && t->n > 0)
-			return NULL; /* a last semicolon */
 		wrong = parse_one(t, a, &p, end);
 		if (wrong != NULL)
 			return wrong;
-	} while (p < end && *p++ == ';');
-	return p == end ? NULL : "a character that no tag may hold";
+		if (p < end && *p != ';')
+			return "a character that no tag may hold";
+		if (p < end)
+			p = skip_fws(p + 1, end); /* the last one may have its semicolon, too */
+	} while (p < end);
+	return NULL;
 }
 
 const char *dk_tags_get(const struct dk_tags *t, const char *name)

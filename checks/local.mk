@@ -130,3 +130,15 @@ EXTRA_PROGRAMS += t/fuzz/fuzz_dmarc
 t_fuzz_fuzz_dmarc_SOURCES = t/fuzz/fuzz_dmarc.c
 t_fuzz_fuzz_dmarc_LDADD = libchecks.a libutil.a $(IDN2_LIBS) $(UNISTRING_LIBS)
 t_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+# ---- DKIM ----
+
+checks_dkim_libs = libchecks.a libmail.a libconf.a libutil.a libtap.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(CONFIG_LIBS) \
+	$(PSL_LIBS) $(UNISTRING_LIBS)
+checks_dkim_tests = t/unit/checks_dkim t/unit/checks_dkim_text
+check_PROGRAMS += $(checks_dkim_tests)
+TESTS += $(checks_dkim_tests)
+t_unit_checks_dkim_SOURCES = t/unit/checks_dkim.c $(checks_test_fakes)
+t_unit_checks_dkim_LDADD = $(checks_dkim_libs)
+t_unit_checks_dkim_text_SOURCES = t/unit/checks_dkim_text.c
+t_unit_checks_dkim_text_LDADD = $(checks_dkim_libs)
