@@ -25,17 +25,17 @@ int command_check(const struct command_call *call)
 {
 	struct error_list errors = ERROR_LIST_INIT;
 	struct engine *e = engine_load(call->conf, &errors);
-	int status = e != NULL ? COMMAND_FINE : COMMAND_FAILED;
+	bool fine = engine_check_machine(call->conf, &errors) == 0 && e != NULL;
 
 	error_sort(&errors);
 	command_errors(call, &errors);
-	if (e != NULL && !call->json)
+	if (fine && !call->json)
 		say_fine(call, e, errors.warnings);
-	else if (e == NULL && !call->json)
+	else if (!call->json)
 		fprintf(stderr, "%s: %u error%s\n", call->conf, errors.errors, errors.errors == 1 ? "" : "s");
 	error_clear(&errors);
 	engine_free(&e);
-	return status;
+	return fine ? COMMAND_FINE : COMMAND_FAILED;
 }
 
 int command_rules(const struct command_call *call)

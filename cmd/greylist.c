@@ -56,7 +56,7 @@ static int open_session(const struct command_call *call, struct session *s)
 	}
 	/* The engine has found the file fine; the one section is read again, since the engine keeps it to itself. */
 	root = conf_load(call->conf, s->arena, &errors);
-	if (root == NULL ||
+	if (root == NULL || errors.errors > 0 ||
 	    conf_bind(&grey_settings_table, conf_child(root, "greylist"), &s->settings, NULL, s->arena, &errors) != 0)
 		goto fail;
 	s->loop = loop_start(set, &errors);

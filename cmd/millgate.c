@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "util/log.h"
 #include "util/names.h"
 
 static const struct command commands[] = {
@@ -140,6 +141,8 @@ int main(int argc, char **argv)
 		print_overview(stderr);
 		return COMMAND_USAGE;
 	}
+	/* What the libraries would log, a command says itself. */
+	log_open("millgate", LOG_SINK_NONE, LOG_LVL_ERROR);
 	c = find(name);
 	return c != NULL ? run(c, argc - 1, argv + 1) : COMMAND_USAGE;
 }

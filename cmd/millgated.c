@@ -198,6 +198,8 @@ int main(int argc, char **argv)
 		s.options.pidfile = absolute(s.options.pidfile, pidfile, sizeof pidfile);
 	}
 	s.engine = engine_load(s.options.conf, &errors);
+	if (engine_check_machine(s.options.conf, &errors) != 0)
+		engine_free(&s.engine);
 	error_sort(&errors);
 	print_errors(&errors);
 	error_clear(&errors);

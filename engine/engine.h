@@ -25,9 +25,16 @@ struct engine_settings; /* engine/settings.h: the general sections */
 
 /*
  * Reads and compiles a configuration; nothing is started.  Errors and warnings are added; NULL when there is an error.
- * `millgate check` and `millgate rules` stop here.
+ * `millgate rules` stops here.
  */
 struct engine *engine_load(const char *path, struct error_list *errors);
+
+/*
+ * Whether this machine has what the file's general settings name: users, groups, the password file.  Apart from
+ * engine_load(), since rules may be looked at elsewhere; to be called besides it, also when it found errors.  What only a
+ * daemon started as root needs is a warning to anybody else.  0, or -1 with errors added.
+ */
+int engine_check_machine(const char *path, struct error_list *errors);
 
 /* Starts the event loop, Redis and DNS.  0, or -1 with errors added.  Call it after privileges were dropped. */
 int engine_start(struct engine *e, struct error_list *errors);

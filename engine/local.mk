@@ -9,6 +9,7 @@ libengine_a_SOURCES = \
 	engine/finish.c \
 	engine/headers.c \
 	engine/loop.c engine/loop.h \
+	engine/machine.c \
 	engine/merge.c \
 	engine/needs.c \
 	engine/record.c \

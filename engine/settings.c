@@ -1,7 +1,11 @@
 #include "engine/settings.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
+#include "net/net.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum {
@@ -79,37 +83,117 @@ static int engine_verify(void *settings, const struct conf_node *group, struct e
 	return errors->errors > before ? -1 : 0;
 }
 
+/* What stands behind the scheme, or NULL when it is another. */
+static const char *behind(const char *listen, const char *scheme)
+{
+	size_t n = strlen(scheme);
+
+	return strncmp(listen, scheme, n) == 0 ? listen + n : NULL;
+}
+
+/* libmilter wants room for one byte more than the path and its NUL. */
+static bool is_unix(const char *listen)
+{
+	const char *path = behind(listen, "unix:");
+
+	return path != NULL && path[0] == '/' && strlen(path) + 1 < sizeof(((struct sockaddr_un *)0)->sun_path);
+}
+
+/* PORT@ADDRESS; PORT alone is every address. */
+static bool is_inet(const char *listen)
+{
+	enum { MAX_PORT = 65535 };
+	const char *rest = behind(listen, "inet:");
+	unsigned long port;
+	char *end;
+
+	if (rest == NULL)
+		rest = behind(listen, "inet6:");
+	if (rest == NULL || !ascii_is_digit(rest[0]))
+		return false;
+	port = strtoul(rest, &end, 10);
+	return port > 0 && port <= MAX_PORT && (end[0] == '\0' || (end[0] == '@' && end[1] != '\0'));
+}
+
+static int milter_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct milter_settings *set = settings;
+	const char *file;
+	int line;
+
+	if (is_unix(set->listen) || is_inet(set->listen))
+		return 0;
+	at(place(group, "listen"), &file, &line);
+	error_add(errors, file, line,
+		  "milter.listen \"%s\" is no address: write unix:PATH (at most %zu bytes, beginning with /), "
+		  "inet:PORT@ADDRESS or inet6:PORT@ADDRESS",
+		  set->listen, sizeof(((struct sockaddr_un *)0)->sun_path) - 2);
+	return -1;
+}
+
+static int control_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct control_settings *set = settings;
+	const char *file;
+	int line;
+
+	if (set->listen[0] == '\0' || is_unix(set->listen))
+		return 0;
+	at(place(group, "listen"), &file, &line);
+	error_add(errors, file, line,
+		  "control.listen \"%s\" is no Unix socket: write unix:PATH (at most %zu bytes, beginning with /)",
+		  set->listen, sizeof(((struct sockaddr_un *)0)->sun_path) - 2);
+	return -1;
+}
+
 static int redis_verify(void *settings, const struct conf_node *group, struct error_list *errors)
 {
 	const struct redis_settings *set = settings;
+	const char *expected = set->server[0] != '\0' ? net_redis_expected(set->server) : NULL;
+	unsigned before = errors->errors;
 	const char *file;
 	int line;
 
 	at(place(group, "timeout"), &file, &line);
-	if (set->timeout > 0 && set->timeout <= DEADLINE_MAX_MS)
-		return 0;
-	error_add(errors, file, line, "redis.timeout must be more than 0 and at most 10s");
-	return -1;
+	if (set->timeout <= 0 || set->timeout > DEADLINE_MAX_MS)
+		error_add(errors, file, line, "redis.timeout must be more than 0 and at most 10s");
+	at(place(group, "server"), &file, &line);
+	if (expected != NULL)
+		error_add(errors, file, line, "redis.server \"%s\" is no server: write %s", set->server, expected);
+	at(place(group, "password_file"), &file, &line);
+	if (set->password_file[0] != '\0' && set->password_file[0] != '/')
+		error_add(errors, file, line,
+			  "redis.password_file \"%s\" must begin with /: the daemon works in the root directory",
+			  set->password_file);
+	return errors->errors > before ? -1 : 0;
 }
 
 static int dns_verify(void *settings, const struct conf_node *group, struct error_list *errors)
 {
 	const struct dns_settings *set = settings;
+	unsigned before = errors->errors;
 	const char *file;
 	int line;
 
 	at(place(group, "timeout"), &file, &line);
-	if (set->timeout > 0 && set->timeout <= DEADLINE_MAX_MS)
-		return 0;
-	error_add(errors, file, line, "dns.timeout must be more than 0 and at most 10s");
-	return -1;
+	if (set->timeout <= 0 || set->timeout > DEADLINE_MAX_MS)
+		error_add(errors, file, line, "dns.timeout must be more than 0 and at most 10s");
+	for (unsigned i = 0; i < set->servers.n; i++) {
+		const struct conf_item *server = &set->servers.v[i];
+		const char *expected = net_dns_expected(server->s);
+
+		if (expected != NULL)
+			error_add(errors, server->file, server->line, "dns.servers: \"%s\" is no DNS server: write %s",
+				  server->s, expected);
+	}
+	return errors->errors > before ? -1 : 0;
 }
 
 #define CONF_SELF struct milter_settings
-CONF_TABLE(milter_settings, MILTER_SETTINGS, NULL);
+CONF_TABLE(milter_settings, MILTER_SETTINGS, milter_verify);
 #undef CONF_SELF
 #define CONF_SELF struct control_settings
-CONF_TABLE(control_settings, CONTROL_SETTINGS, NULL);
+CONF_TABLE(control_settings, CONTROL_SETTINGS, control_verify);
 #undef CONF_SELF
 #define CONF_SELF struct redis_settings
 CONF_TABLE(redis_settings, REDIS_SETTINGS, redis_verify);

@@ -122,14 +122,19 @@ static int check_server(const char *server)
 	return *end == '\0' && port > 0 && port <= MAX_PORT ? 0 : -1;
 }
 
+const char *net_dns_expected(const char *server)
+{
+	return check_server(server) == 0 ? NULL : "ADDRESS or ADDRESS@PORT";
+}
+
 static int add_servers(struct ub_ctx *ub, const struct net_dns_options *o, struct error_list *errors)
 {
 	int rc, bad = 0;
 
 	for (unsigned i = 0; i < o->n_servers; i++) {
 		if (check_server(o->servers[i]) != 0) {
-			error_add(errors, NULL, 0, "\"%s\" is no DNS server: ADDRESS or ADDRESS@PORT is expected",
-				  o->servers[i]);
+			error_add(errors, NULL, 0, "\"%s\" is no DNS server: %s is expected", o->servers[i],
+				  net_dns_expected(o->servers[i]));
 			bad = -1;
 			continue;
 		}

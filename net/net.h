@@ -24,6 +24,13 @@ struct net_redis_options {
 	int64_t timeout_ms; /* for connecting, and for each command */
 };
 
+/*
+ * The form of a setting, looked at without asking anybody: NULL when it can be used, else what is expected (static).
+ * Thread-safe.
+ */
+const char *net_redis_expected(const char *server);
+const char *net_dns_expected(const char *server);
+
 struct net_dns_options {
 	const char *const *servers; /* "127.0.0.1@53"; n_servers 0: resolv.conf */
 	unsigned n_servers;

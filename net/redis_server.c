@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "net/net.h"
 #include "util/bytes.h"
 #include "util/ip.h"
 
@@ -66,6 +67,19 @@ static int parse_host(struct redis_server *s, const char *text)
 	return 0;
 }
 
+static const char expected[] = "\"unix:/path\", \"host:port\" or \"[IPv6]:port\"";
+
+const char *net_redis_expected(const char *server)
+{
+	struct error_list errors = ERROR_LIST_INIT;
+	struct redis_server s;
+	int rc = redis_server_parse(&s, server, &errors);
+
+	redis_server_clear(&s);
+	error_clear(&errors);
+	return rc == 0 ? NULL : expected;
+}
+
 int redis_server_parse(struct redis_server *s, const char *text, struct error_list *errors)
 {
 	*s = (struct redis_server){ .name = strdup(text) };
@@ -77,8 +91,7 @@ int redis_server_parse(struct redis_server *s, const char *text, struct error_li
 		return parse_path(s, text + sizeof(unix_prefix) - 1, errors);
 	if (parse_host(s, text) == 0)
 		return 0;
-	error_add(errors, NULL, 0,
-		  "redis: \"%s\" is no server: \"unix:/path\", \"host:port\" or \"[IPv6]:port\" is expected", text);
+	error_add(errors, NULL, 0, "redis: \"%s\" is no server: %s is expected", text, expected);
 	return -1;
 }
 

@@ -115,9 +115,65 @@ def check_command(place):
     missing = bare("millgate", "check", "-c", place.path("nowhere.conf"))
     eq(missing.returncode, 1, "a file that is not there")
     like(missing.stderr, "nowhere.conf", "is named")
-    sample = bare("millgate", "check", "-c", os.path.join(TOP, "contrib/millgate.conf.sample"))
+    with open(os.path.join(TOP, "contrib/millgate.conf.sample")) as f:
+        text = f.read().replace('user = "millgate"', 'user = "%s"' % USER).replace('group = "millgate"', 'group = "nogroup"')
+    sample = bare("millgate", "check", "-c", place.write("sample.conf", text))
     eq((sample.returncode, sample.stderr), (0, ""), "the sample configuration has neither errors nor warnings")
     configure(place)
+
+
+def unusable(place):
+    topic("what the daemon would refuse, check refuses as well: all in one run, each with its line")
+    forms = """milter: { listen = "tcp:foo"; };
+control: { listen = "inet:99999@.."; };
+redis: { server = "localhost";
+	password_file = "relative"; };
+dns: { servers = ( "127.0.0.1@53",
+	"resolver.example" ); };
+"""
+    secret = place.write("secret", "secret\n")
+    os.chmod(secret, 0o644)
+    machine = """user = "no-such-user";
+group = "no-such-group";
+milter: { group = "no-such-mta"; };
+control: { group = "no-such-control"; };
+redis: { password_file = "%s"; };
+"""
+    for text, found in (
+            (forms, [(1, "tcp:foo"), (2, "inet:99999@"), (3, "localhost"), (4, "relative"), (6, "resolver.example")]),
+            ('milter: { listen = "unix:/%s"; };\n' % ("x" * 106), [(1, "unix:/x")]),
+            ('milter: { listen = "inet:0@127.0.0.1"; };\n', [(1, "inet:0")]),
+            ('redis: { server = "::1:6379"; };\n', [(1, "::1:6379")]),
+            (machine % "/no/such/file", [(1, 'no user "no-such-user"'), (2, 'no group "no-such-group"'),
+                                         (3, "no-such-mta"), (4, "no-such-control"), (5, "/no/such/file")]),
+            (machine % secret + "frobnicate = 1;\n", [(1, "user"), (2, "group"), (3, "mta"), (4, "control"),
+                                                      (5, "open to everybody"), (6, "frobnicate")])):
+        path = place.write("bad.conf", text if "user =" in text else text + 'user = "%s"; group = "nogroup";\n' % USER)
+        for words in (("millgate", "check"), ("millgated", "-f")):
+            said = bare(*words, "-c", path)
+            lines = re.findall(r"(?m)^\S+bad\.conf:(\d+): (.*)", said.stderr)
+            name = "%s: %s" % (words[0], text.split("\n")[0][:50])
+            eq((said.returncode, [int(n) for n, _ in lines]), (1, [n for n, _ in found]), name)
+            for (_, line), (n, want) in zip(lines, found):
+                ok(want in line, "line %d: %s" % (n, want)) or diag(line)
+
+    topic("a password file that root alone can read")
+    os.chmod(secret, 0o600)
+    path = place.write("bad.conf", 'user = "%s"; group = "nogroup";\nredis: { password_file = "%s"; };\n' % (USER, secret))
+    said = bare("millgate", "check", "-c", path)
+    eq(said.returncode, 1, "is an error: the daemon reads it as its user")
+    like(said.stderr, r"bad\.conf:2: .*cannot be read by the user", "with its line")
+    os.chown(secret, pwd.getpwnam(USER).pw_uid, -1)
+    eq(bare("millgate", "check", "-c", path).returncode, 0, "given to that user it is fine")
+
+    topic("not root")
+    path = place.write("bad.conf", 'user = "no-such-user";\n')
+    os.chmod(path, 0o644)
+    os.chmod(place.dir, 0o755)
+    said = run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", program("millgate"), "check", "-c", path],
+               check=False, env=environment())
+    eq(said.returncode, 0, "whoever is not root becomes nobody")
+    like(said.stderr, r'bad\.conf:1: warning: there is no user', "a missing user is a warning")
 
 
 def refusals(place, daemon):
@@ -176,7 +232,7 @@ def background(place, daemon):
     configure(place)
     away = command(place, "greylist", "list")
     eq(away.returncode, 1, "the greylist without Redis")
-    like(away.stderr, r"(?i)redis", "says what is missing")
+    like(away.stderr, r"\A[^{].*Redis.*\n\Z", "says what is missing, in one sentence of its own: no line of a log")
 
     topic("a second one")
     pid = daemon.pid()
@@ -235,6 +291,7 @@ with Place() as place:
     configure(place)
     usage(place)
     check_command(place)
+    unusable(place)
     refusals(place, daemon)
     background(place, daemon)
     foreground(place)
