@@ -9,7 +9,9 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/../milter")
 from talk import Talk, at, environment, program, tap  # noqa: E402
+from dkim_keys import Key  # noqa: E402
 from dns import Dns  # noqa: E402
+import dkim  # noqa: E402
 
 EVIL, NOBODY = "198.51.100.1", "198.51.100.2"  # the first may send for evil.example and others below, the second for none
 
@@ -375,6 +377,38 @@ def check_failures():
         tap.ok(m.result("a@n.example").startswith("none"), "others are not touched")
 
 
+def signed(key, author, body=b"x"):
+    """The From field and a signature over it, as lines of the script."""
+    text = b"From: %s\r\n\r\n%s\r\n" % (author.encode(), body)
+    field = dkim.sign(text, key.selector.encode(), key.domain.encode(), key.for_python(), include_headers=[b"from"],
+                      canonicalize=(b"relaxed", b"relaxed"))
+    return [author, field.decode().replace("\r\n", "\n").rstrip("\n").replace("\n", "\\n")]
+
+
+def check_dkim():
+    tap.topic("alignment by DKIM")
+    with Mail(more="dkim: { };", settings="honour_policy = false") as m:
+        keys = {d: Key(m.place, d, "s") for d in ("relaxed.example", "a.relaxed.example", "evil.example", "b.strict.example",
+                                                  "strict.example", "broken.example", "www.bank.example")}
+        m.dns.change(ZONE + record("relaxed.example", "v=DMARC1; p=reject") + "".join(k.line for k in keys.values())
+                     + record("strict.example", "v=DMARC1; p=reject; adkim=s") + "s._domainkey.broken.example * SERVFAIL\n"
+                     + "s._domainkey.www.bank.example * SERVFAIL\n")
+        for signer, author, want, why in (
+                ("relaxed.example", "relaxed.example", "pass", "the same domain"),
+                ("a.relaxed.example", "relaxed.example", "pass", "relaxed: below it"),
+                ("relaxed.example", "b.relaxed.example", "pass", "relaxed: above it"),
+                ("strict.example", "strict.example", "pass", "strict: the same"),
+                ("b.strict.example", "strict.example", "fail", "strict: not below it"),
+                ("evil.example", "bank.example", "fail", "another's signature"),
+                ("broken.example", "bank.example", "fail", "another's whose key cannot be had"),
+                ("www.bank.example", "bank.example", "temperror", "the bank's own, whose key cannot be had")):
+            got = m.result(*signed(keys[signer], "a@" + author))
+            tap.eq(got.split(" ")[0], want, "%s / %s: %s" % (author, signer, why))
+        two = signed(keys["evil.example"], "a@relaxed.example") + signed(keys["relaxed.example"], "a@relaxed.example")[1:]
+        tap.eq(m.result(*two).split(" ")[0], "pass", "one of two signatures")
+        tap.eq(m.result(*signed(keys["relaxed.example"], "a@relaxed.example", b"y")).split(" ")[0], "fail", "one that does not verify")
+
+
 def check_early():
     tap.topic("the walk begins with the header, wherever its end is told: with a rule that reads it, or with the body")
     rule = 'rules = ( { name = "s"; when = ( { fact = "subject"; is = "s"; } ); then = { reject = true; }; } );'
@@ -400,5 +434,6 @@ check_tricks()
 check_malformed()
 check_honour()
 check_failures()
+check_dkim()
 check_early()
 tap.done()

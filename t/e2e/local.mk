@@ -1,7 +1,7 @@
 # End-to-end: real Postfix, Redis and DNS on loopback.  One file a topic; t/lib/*.py is the harness.
 e2e_tests = \
 	t/e2e/actors.py \
-	t/e2e/authres.py \
+	t/e2e/auth_results.py \
 	t/e2e/combine.py \
 	t/e2e/config.py \
 	t/e2e/daemon.py \

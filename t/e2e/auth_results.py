@@ -4,9 +4,9 @@
 import os
 import sys
 
-# In place of this directory, whose authres is this file.
-sys.path[0] = os.path.dirname(os.path.abspath(__file__)) + "/../lib"
-import authres  # noqa: E402
+import authres
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from message import header, headers, message
 from tap import eq, ok, topic
 from world import World
