@@ -20,7 +20,7 @@ static bool may_refuse(const struct engine_session *s, enum verdict_kind k)
 static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rcpt, struct rules_outcome *out)
 {
 	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = out };
-	struct rules_source src = { facts_get, &view };
+	struct rules_source src = { .get = facts_get, .ctx = &view, .memo = s->memo };
 
 	if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), out) == 0 && !arena_failed(s->conn->arena))
 		return;

@@ -408,7 +408,7 @@ static bool leaves_open(struct engine_session *s, const struct snapshot_check *k
 void facts_start(struct engine_session *s, enum stage stage)
 {
 	struct facts_view view = { .s = s, .stage = stage, .no_wait = true, .no_ask = true };
-	struct rules_source src = { facts_get, &view };
+	struct rules_source src = { .get = facts_get, .ctx = &view, .memo = s->memo };
 	struct rules_outcome out;
 	section_mask skipped = 0;
 	bool evaluated = false;

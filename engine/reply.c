@@ -43,7 +43,7 @@ const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char
 				   .stage = s->txn != NULL ? s->txn->stage : s->stage,
 				   .no_wait = !end,
 				   .no_ask = true };
-	struct rules_source src = { facts_get, &view };
+	struct rules_source src = { .get = facts_get, .ctx = &view };
 	const char *out = rules_expand(s->snap->rules, text, &src, extra, s, session_arena(s));
 
 	return out != NULL ? out : "";

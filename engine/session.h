@@ -64,6 +64,7 @@ struct engine_session {
 
 	int64_t deadline_ms; /* of the event under way */
 	int64_t started_us, waited_us;
+	struct rules_memo *memo; /* of the transaction; NULL: none open */
 	struct ask *asks;
 	struct rcpt_note *notes, *notes_last;
 	uint64_t split; /* `pending` of the first accepted recipient */

@@ -23,6 +23,7 @@ static int txn_begin(struct engine_session *s)
 	s->started_txn = 0;
 	s->started_us = clock_mono_us();
 	s->waited_us = 0;
+	s->memo = rules_memo_new(s->snap->rules, s->txn_arena);
 	s->asks = NULL;
 	s->notes = s->notes_last = NULL;
 	s->split = 0;
@@ -57,6 +58,7 @@ static void txn_end(struct engine_session *s, bool commit)
 	if (s->listed)
 		engine_txn_end(s);
 	s->listed = false;
+	s->memo = NULL;
 	s->txn = NULL;
 }
 

@@ -42,7 +42,8 @@ struct rule_eval {
 	const struct rules *rules;
 	const struct rules_source *src;
 	enum stage stage;
-	void *regex; /* scratch of op_regex.c, taken on first use */
+	void *regex;             /* scratch of op_regex.c, taken on first use */
+	struct rules_memo *memo; /* of the transaction or, without one, of this evaluation */
 	/* The unavailable facts of the rule at hand: the severest on_error, and its reason */
 	enum on_error on_error;
 	const char *why;
@@ -135,7 +136,8 @@ uint64_t rule_condition_residue(const struct condition *c, struct rule_eval *e);
 /* Mixes the bits of a number into a digest. */
 uint64_t rule_mix(uint64_t x);
 
-/* op_regex.c: gives the scratch of an evaluation back. */
+/* op_regex.c, around an evaluation: what it needs of the arena, 0 or -1; and gives its scratch back. */
+int rule_regex_begin(struct rule_eval *e, struct arena *a);
 void rule_regex_done(struct rule_eval *e);
 
 #endif

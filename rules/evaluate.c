@@ -236,7 +236,8 @@ int rules_evaluate(const struct rules *r, enum stage stage, const struct rules_s
 	struct walk w = { .e = { .rules = r, .src = src, .stage = stage }, .arena = a, .out = out };
 
 	*out = (struct rules_outcome){ .kind = VERDICT_NONE };
-	for (size_t i = 0; i < r->n && visit(&w, r->v[i]) && !w.failed; i++)
+	w.failed = rule_regex_begin(&w.e, a) != 0;
+	for (size_t i = 0; i < r->n && !w.failed && visit(&w, r->v[i]); i++)
 		;
 	rule_regex_done(&w.e);
 	if (out->kind != VERDICT_NONE)

@@ -17,10 +17,15 @@ enum {
 
 	RULES_SMALL_SET = 8, /* values up to which comparing one by one beats hashing */
 
-	/* What a pattern may cost on one text.  An honest pattern on a subject takes some hundred steps; backtracking
-	 * that explodes is stopped after a few milliseconds.  KiB of heap and depth: without JIT, or when its stack is
-	 * too small, as for (a|b)* on a text of many thousand characters. */
+	/* What patterns may cost.  PCRE2 counts its steps anew at each place of the text where a match may begin; an
+	 * honest pattern takes some hundred there.  One that takes more is tried again, with as many steps as take a
+	 * few milliseconds for the text as a whole; in one transaction some times only.  KiB of heap and depth: without
+	 * JIT, or when its stack is too small, as for (a|b)* on a text of many thousand characters. */
+	REGEX_QUICK_STEPS = 2000,
 	REGEX_MATCH_LIMIT = 500000,
+	REGEX_PATIENCE = 16,         /* texts that are tried again, of one transaction */
+	REGEX_MAX_BYTES = 128 << 10, /* of a fact's values: more than Postfix's header_size_limit */
+	REGEX_VALUE_BYTES = 16,      /* what a value counts besides its text */
 	REGEX_DEPTH_LIMIT = 200000,
 	REGEX_HEAP_KIB = 16384,
 	REGEX_MAX_PATTERN = 16384,

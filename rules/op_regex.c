@@ -1,8 +1,8 @@
 /*
  * matches: PCRE2 patterns on the text as it was decoded (not folded: a pattern says (?i) itself).
  *
- * The sender chooses the text, so what a pattern may cost is bounded; one that gives up counts as unavailable and
- * defers, for an administrator would rather see the mail come again than lose the rule or the mail.
+ * The sender chooses the text, so what patterns may cost is bounded, for a text and for the whole transaction; one that
+ * gives up is not asked again in the transaction, counts as unavailable and defers, for an administrator would rather see the mail come again than lose the rule or the mail.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -18,7 +18,8 @@ enum { POOL_SIZE = 64, MESSAGE_SIZE = 256 };
 struct rules_regex {
 	/* immutable after parsing */
 	pcre2_compile_context *compile;
-	pcre2_match_context *limits;
+	pcre2_match_context *quick;
+	unsigned n_tests, n_patterns;
 	/* under lock: scratch that nobody uses now */
 	pthread_mutex_t lock;
 	unsigned n;
@@ -28,9 +29,24 @@ struct rules_regex {
 struct patterns {
 	const pcre2_code **v;
 	unsigned n;
+	unsigned test;  /* a number of its own among all tests with patterns */
+	unsigned first; /* the number of v[0] among all patterns */
 };
 
-static const char gave_up[] = "a pattern took too many steps or too much memory";
+struct rules_memo {
+	struct answer *answers; /* by patterns.test */
+	bool *gave_up;          /* by the pattern's number */
+	unsigned patience;      /* used up so far */
+};
+
+/* What a test said of these values: of a recipient's own facts, the last ones. */
+struct answer {
+	const struct fact_text *text;
+	unsigned n;
+	enum match match;
+};
+
+static const char gave_up_why[] = "a pattern took too many steps or too much memory";
 
 static void free_regex(void *p)
 {
@@ -39,9 +55,22 @@ static void free_regex(void *p)
 	for (unsigned i = 0; i < x->n; i++)
 		pcre2_match_data_free(x->pool[i]);
 	pcre2_compile_context_free(x->compile);
-	pcre2_match_context_free(x->limits);
+	pcre2_match_context_free(x->quick);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
+}
+
+/* The limit of steps, and those of what the steps need. */
+static pcre2_match_context *new_limits(uint32_t steps)
+{
+	pcre2_match_context *limits = pcre2_match_context_create(NULL);
+
+	if (limits == NULL)
+		return NULL;
+	pcre2_set_match_limit(limits, steps);
+	pcre2_set_depth_limit(limits, REGEX_DEPTH_LIMIT);
+	pcre2_set_heap_limit(limits, REGEX_HEAP_KIB);
+	return limits;
 }
 
 static void free_code(void *p)
@@ -61,14 +90,11 @@ static struct rules_regex *shared(struct rules *r)
 		return NULL;
 	pthread_mutex_init(&x->lock, NULL);
 	x->compile = pcre2_compile_context_create(NULL);
-	x->limits = pcre2_match_context_create(NULL);
-	if (rules_own(r, x, free_regex) != 0 || x->compile == NULL || x->limits == NULL)
+	x->quick = new_limits(REGEX_QUICK_STEPS);
+	if (rules_own(r, x, free_regex) != 0 || x->compile == NULL || x->quick == NULL)
 		return NULL;
 	pcre2_set_parens_nest_limit(x->compile, REGEX_MAX_NEST);
 	pcre2_set_max_pattern_length(x->compile, REGEX_MAX_PATTERN);
-	pcre2_set_match_limit(x->limits, REGEX_MATCH_LIMIT);
-	pcre2_set_depth_limit(x->limits, REGEX_DEPTH_LIMIT);
-	pcre2_set_heap_limit(x->limits, REGEX_HEAP_KIB);
 	r->regex = x;
 	return x;
 }
@@ -139,8 +165,34 @@ static int parse_patterns(struct rule_op_build *b)
 		if (add_pattern(ps, b, v) != 0)
 			rc = -1;
 	}
+	if (b->rules->regex != NULL) {
+		ps->test = b->rules->regex->n_tests++;
+		ps->first = b->rules->regex->n_patterns;
+		b->rules->regex->n_patterns += ps->n;
+	}
 	b->cond->arg = ps;
 	return rc;
+}
+
+/* ---- What a transaction remembers ---- */
+
+struct rules_memo *rules_memo_new(const struct rules *r, struct arena *a)
+{
+	struct rules_memo *m = arena_alloc(a, sizeof *m);
+
+	if (m == NULL || r->regex == NULL)
+		return m;
+	m->answers = arena_calloc(a, r->regex->n_tests, sizeof *m->answers);
+	m->gave_up = arena_calloc(a, r->regex->n_patterns, sizeof *m->gave_up);
+	return m->answers != NULL && m->gave_up != NULL ? m : NULL;
+}
+
+int rule_regex_begin(struct rule_eval *e, struct arena *a)
+{
+	if (e->rules->regex == NULL)
+		return 0;
+	e->memo = e->src->memo != NULL ? e->src->memo : rules_memo_new(e->rules, a);
+	return e->memo != NULL ? 0 : -1;
 }
 
 /* ---- Matching ---- */
@@ -181,7 +233,7 @@ void rule_regex_done(struct rule_eval *e)
 }
 
 /* Where JIT's stack is too small the interpreter goes on: its frames are on a heap, which is not kept for others. */
-static int match_slowly(const pcre2_code *code, const struct fact_text *t, pcre2_match_context *limits)
+static int match_on_heap(const pcre2_code *code, const struct fact_text *t, pcre2_match_context *limits)
 {
 	pcre2_match_data *md = pcre2_match_data_create(1, NULL);
 	int rc = PCRE2_ERROR_NOMEMORY;
@@ -192,29 +244,72 @@ static int match_slowly(const pcre2_code *code, const struct fact_text *t, pcre2
 	return rc;
 }
 
-static enum match match_one(const pcre2_code *code, const struct fact_text *t, struct rule_eval *e)
+static int match_within(const pcre2_code *code, const struct fact_text *t, struct rule_eval *e,
+			pcre2_match_context *limits)
 {
-	pcre2_match_context *limits = e->rules->regex->limits;
 	pcre2_match_data *md = scratch(e);
 	int rc = PCRE2_ERROR_NOMEMORY;
 
 	if (md != NULL)
 		rc = pcre2_match(code, (PCRE2_SPTR)t->raw, t->raw_n, 0, 0, md, limits);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = match_slowly(code, t, limits);
-	if (rc >= 0)
-		return MATCH_YES;
-	return rc == PCRE2_ERROR_NOMATCH ? MATCH_NO : rule_eval_unavailable(e, ON_ERROR_DEFER, gave_up);
+	return rc == PCRE2_ERROR_JIT_STACKLIMIT ? match_on_heap(code, t, limits) : rc;
 }
 
-static enum match hold_matches(const struct condition *c, const struct fact_value *v, struct rule_eval *e)
+/* How many steps there are for each place where a match may begin. */
+static uint32_t steps_for(const pcre2_code *code, const struct fact_text *t)
 {
-	const struct patterns *ps = c->arg;
+	uint32_t options = 0;
+
+	pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options);
+	return (uint32_t)(REGEX_MATCH_LIMIT / ((options & PCRE2_ANCHORED) != 0 ? 1 : t->raw_n + 1));
+}
+
+/* It took too long; once more with all the steps that the text may take. */
+static int match_patiently(const pcre2_code *code, const struct fact_text *t, struct rule_eval *e)
+{
+	uint32_t steps = steps_for(code, t);
+	pcre2_match_context *limits;
+	int rc = PCRE2_ERROR_NOMEMORY;
+
+	if (steps <= REGEX_QUICK_STEPS || e->memo->patience == REGEX_PATIENCE)
+		return PCRE2_ERROR_MATCHLIMIT;
+	e->memo->patience++;
+	limits = new_limits(steps);
+	if (limits != NULL)
+		rc = match_within(code, t, e, limits);
+	pcre2_match_context_free(limits);
+	return rc;
+}
+
+static enum match match_one(const struct patterns *ps, unsigned k, const struct fact_text *t, struct rule_eval *e)
+{
+	bool *gave_up = &e->memo->gave_up[ps->first + k];
+	int rc;
+
+	if (*gave_up)
+		return MATCH_UNAVAILABLE;
+	rc = match_within(ps->v[k], t, e, e->rules->regex->quick);
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+		rc = match_patiently(ps->v[k], t, e);
+	if (rc >= 0)
+		return MATCH_YES;
+	*gave_up = rc != PCRE2_ERROR_NOMATCH;
+	return *gave_up ? MATCH_UNAVAILABLE : MATCH_NO;
+}
+
+static enum match match_values(const struct patterns *ps, const struct fact_value *v, struct rule_eval *e)
+{
 	enum match result = MATCH_NO;
+	size_t room = REGEX_MAX_BYTES;
 
 	for (unsigned i = 0; i < v->n; i++) {
+		size_t size = v->text[i].raw_n + REGEX_VALUE_BYTES;
+
+		if (size > room)
+			return MATCH_UNAVAILABLE;
+		room -= size;
 		for (unsigned k = 0; k < ps->n; k++) {
-			enum match m = match_one(ps->v[k], &v->text[i], e);
+			enum match m = match_one(ps, k, &v->text[i], e);
 
 			if (m == MATCH_YES)
 				return MATCH_YES;
@@ -223,6 +318,16 @@ static enum match hold_matches(const struct condition *c, const struct fact_valu
 		}
 	}
 	return result;
+}
+
+static enum match hold_matches(const struct condition *c, const struct fact_value *v, struct rule_eval *e)
+{
+	const struct patterns *ps = c->arg;
+	struct answer *known = &e->memo->answers[ps->test];
+
+	if (known->text != v->text || known->n != v->n)
+		*known = (struct answer){ .text = v->text, .n = v->n, .match = match_values(ps, v, e) };
+	return known->match == MATCH_UNAVAILABLE ? rule_eval_unavailable(e, ON_ERROR_DEFER, gave_up_why) : known->match;
 }
 
 const struct rule_op rule_op_matches = {

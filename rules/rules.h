@@ -125,12 +125,21 @@ void rules_print(const struct rules *r, bool json, struct sbuf *out);
 enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN, MATCH_UNAVAILABLE };
 
 /*
+ * What the evaluations of one transaction, whose values stay as they are, know of each other: the answers of patterns,
+ * and which of them took too long.  So what a sender can make them cost is bounded for the transaction.  One thread at a
+ * time.  Memory is of the arena; NULL when that has failed.
+ */
+struct rules_memo;
+struct rules_memo *rules_memo_new(const struct rules *r, struct arena *a);
+
+/*
  * Where values come from.  `settled`: nothing before this can still decide, so an effect check may be asked; without
  * it an effect's fact that was not asked yet is FACT_UNKNOWN.  Never NULL.
  */
 struct rules_source {
 	const struct fact_value *(*get)(void *ctx, struct fact_ref ref, bool settled);
 	void *ctx;
+	struct rules_memo *memo; /* NULL: each evaluation has one of its own */
 };
 
 struct rules_hit {

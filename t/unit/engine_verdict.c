@@ -202,6 +202,24 @@ static const struct verdict_case cases[] = {
 	  "RCPT <bob@example.net> 451 4.7.1\n" },
 };
 
+/* The sender chooses what patterns are tried on, as often as there are values and recipients. */
+static void test_patterns(void)
+{
+	static const char long_one[] = "<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!@example.net>";
+	static const char *const both[] = { long_one, "<aaa@example.net>", NULL };
+	static const char *const short_one[] = { "<aaa@example.net>", NULL };
+	struct engine *e = fixture_load(
+		RULES(RULE("r", "{ fact = \"recipient\"; matches = \"^(?:(?:a|aa)+)+@\"; }", "reject = true;")));
+
+	is_str(fixture_run(e, &(struct mail){ .rcpts = both }),
+	       "RCPT <aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!@example.net> 451 4.7.1\n"
+	       "RCPT <aaa@example.net> 451 4.7.1\n",
+	       "a pattern that took too long is not tried again in the transaction");
+	is_str(fixture_run(e, &(struct mail){ .rcpts = short_one }), "RCPT <aaa@example.net> 550 5.7.1\n",
+	       "but in the next");
+	engine_free(&e);
+}
+
 static void test_draining(void)
 {
 	struct engine *e = fixture_load("");
@@ -292,6 +310,7 @@ int main(void)
 			is_str(fixture_run(e, &cases[i].mail), cases[i].want, "%s", cases[i].what);
 		engine_free(&e);
 	}
+	test_patterns();
 	test_draining();
 	test_give_back();
 	test_connections();

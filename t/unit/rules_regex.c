@@ -57,6 +57,132 @@ static void test_hostile(void)
 	ok(o.unavailable && o.action == NULL, "and says why: %s", o.why != NULL ? o.why : "it does not");
 }
 
+/* ---- What a transaction may cost ---- */
+
+struct attack {
+	struct fixture f;
+};
+
+static void attack_open(struct attack *a, const char *pattern)
+{
+	fixture_open(&a->f);
+	fixture_add(&a->f, NULL,
+		    "rules = ( { name = \"a\"; when = ( { fact = \"subject\"; matches = \"%s\"; } );"
+		    " then = { reject = true; }; } );",
+		    pattern);
+	fixture_compile(&a->f);
+	a->f.source.memo = rules_memo_new(a->f.rules, a->f.arena);
+}
+
+/* One more value: n letters a, and what follows. */
+static void attack_add(struct attack *a, size_t n, const char *tail)
+{
+	char *text = arena_alloc(a->f.arena, n + strlen(tail) + 1);
+
+	memset(text, 'a', n);
+	memcpy(text + n, tail, strlen(tail));
+	fact_add_text(&a->f.facts.v[FACT_SUBJECT], a->f.arena, text, n + strlen(tail));
+}
+
+static const char *attack_result(struct attack *a)
+{
+	struct rules_outcome o;
+
+	fixture_verdict(&a->f, STAGE_HEADERS, &o);
+	return o.unavailable ? "unavailable" : o.kind == VERDICT_REJECT ? "reject" : "nothing";
+}
+
+static void attack_clear(struct attack *a)
+{
+	memset(&a->f.facts.v[FACT_SUBJECT], 0, sizeof a->f.facts.v[FACT_SUBJECT]);
+}
+
+static void test_given_up(void)
+{
+	enum { VALUES = 400, RECIPIENTS = 50 };
+	struct attack a;
+
+	attack_open(&a, "^(\\\\w+\\\\s?)*$");
+	for (unsigned i = 0; i < VALUES; i++)
+		attack_add(&a, 60, "!");
+	attack_add(&a, 60, "");
+	is_str(attack_result(&a), "unavailable", "a pattern that gave up is not tried on the next values");
+	for (unsigned i = 1; i < RECIPIENTS; i++)
+		(void)attack_result(&a);
+	is_str(attack_result(&a), "unavailable", "nor for the next recipients");
+	attack_clear(&a);
+	attack_add(&a, 3, "");
+	is_str(attack_result(&a), "unavailable", "nor on other values in the transaction");
+	a.f.source.memo = rules_memo_new(a.f.rules, a.f.arena);
+	is_str(attack_result(&a), "reject", "but in the next one");
+	fixture_close(&a.f);
+}
+
+static void test_patience(void)
+{
+	enum { SOME = 16, LENGTH = 20 }; /* no match, after more steps than most patterns ever take */
+	struct attack a;
+
+	attack_open(&a, "^(?:a|aa)+$");
+	for (unsigned i = 0; i < SOME; i++)
+		attack_add(&a, LENGTH, "!");
+	is_str(attack_result(&a), "nothing", "what takes long is given its time");
+	attack_add(&a, LENGTH, "!");
+	is_str(attack_result(&a), "unavailable", "some times in a transaction");
+	fixture_close(&a.f);
+}
+
+static void test_places(void)
+{
+	struct attack a;
+	static char runs[LONG + 1];
+
+	for (size_t i = 0; i < LONG; i++)
+		runs[i] = i % 17 == 16 ? '!' : 'a';
+	attack_open(&a, "(a+)+[bc]");
+	attack_add(&a, 0, runs);
+	is_str(attack_result(&a), "unavailable", "nor is each place of a long text, by itself below the limit");
+	fixture_close(&a.f);
+}
+
+static void test_much(void)
+{
+	struct attack a;
+
+	attack_open(&a, "b$");
+	for (unsigned i = 0; i < 2; i++)
+		attack_add(&a, LONG, "");
+	is_str(attack_result(&a), "nothing", "the values together may be long");
+	attack_add(&a, LONG, "b");
+	is_str(attack_result(&a), "unavailable", "but not without end");
+	fixture_close(&a.f);
+	attack_open(&a, "b$");
+	attack_add(&a, LONG, "b");
+	for (unsigned i = 0; i < 3; i++)
+		attack_add(&a, LONG, "");
+	is_str(attack_result(&a), "reject", "a match before the end counts");
+	fixture_close(&a.f);
+}
+
+static void test_remembered(void)
+{
+	struct attack a;
+	struct fact_value *v = &a.f.facts.v[FACT_SUBJECT];
+
+	attack_open(&a, "^a*$");
+	attack_add(&a, 5, "");
+	is_str(attack_result(&a), "reject", "it matches");
+	((char *)v->text->raw)[0] = 'b'; /* of the arena: nothing else would show */
+	is_str(attack_result(&a), "reject", "the same values are not looked at again");
+	attack_add(&a, 5, "");
+	((char *)v->text[1].raw)[0] = 'b';
+	is_str(attack_result(&a), "nothing", "one value more is");
+	attack_clear(&a);
+	attack_add(&a, 5, "");
+	is_str(attack_result(&a), "reject", "and so are others");
+	fixture_close(&a.f);
+}
+
 static void test_bytes(void)
 {
 	static const char broken[] = "\xff\xfe"
@@ -82,5 +208,10 @@ int main(void)
 	test_long();
 	test_hostile();
 	test_bytes();
+	test_given_up();
+	test_patience();
+	test_places();
+	test_much();
+	test_remembered();
 	return done_testing();
 }
