@@ -135,10 +135,16 @@ t_fuzz_fuzz_dmarc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 checks_dkim_libs = libchecks.a libmail.a libconf.a libutil.a libtap.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(CONFIG_LIBS) \
 	$(PSL_LIBS) $(UNISTRING_LIBS)
-checks_dkim_tests = t/unit/checks_dkim t/unit/checks_dkim_text
+checks_dkim_tests = t/unit/checks_dkim t/unit/checks_dkim_keyfile t/unit/checks_dkim_text
 check_PROGRAMS += $(checks_dkim_tests)
 TESTS += $(checks_dkim_tests)
 t_unit_checks_dkim_SOURCES = t/unit/checks_dkim.c $(checks_test_fakes)
 t_unit_checks_dkim_LDADD = $(checks_dkim_libs)
+t_unit_checks_dkim_keyfile_SOURCES = t/unit/checks_dkim_keyfile.c $(checks_test_fakes)
+t_unit_checks_dkim_keyfile_LDADD = $(checks_dkim_libs)
 t_unit_checks_dkim_text_SOURCES = t/unit/checks_dkim_text.c
 t_unit_checks_dkim_text_LDADD = $(checks_dkim_libs)
+EXTRA_PROGRAMS += t/fuzz/fuzz_dkim
+t_fuzz_fuzz_dkim_SOURCES = t/fuzz/fuzz_dkim.c
+t_fuzz_fuzz_dkim_LDADD = libchecks.a libutil.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS)
+t_fuzz_fuzz_dkim_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

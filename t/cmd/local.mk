@@ -1,3 +1,4 @@
 # The programs as a shell sees them.
-TESTS += t/cmd/programs.py
-EXTRA_DIST += t/cmd/programs.py
+cmd_tests = t/cmd/dkim.py t/cmd/programs.py
+TESTS += $(cmd_tests)
+EXTRA_DIST += $(cmd_tests)
