@@ -47,7 +47,6 @@ struct rules {
 	size_t n_headers, room_headers;
 	unsigned n_leaves;
 	fact_mask provided, pure, effects;
-	bool shadow;
 	unsigned stages;
 	struct rules_regex *regex; /* limits and a pool of scratch; NULL without patterns */
 };

@@ -199,7 +199,6 @@ static int parse_flags(struct rules *r, struct compiled_rule *c, const struct co
 	const struct conf_node *shadow = conf_child(node, "shadow");
 	int refuse_at = STAGE_RCPT, rc = 0;
 
-	c->pub.shadow = r->shadow;
 	if (shadow != NULL && shadow->type != CONF_BOOL) {
 		error_add(errors, shadow->file, shadow->line, "\"shadow\" is true or false, not %s",
 			  conf_type_name(shadow->type));

@@ -119,6 +119,13 @@ static void put_waits(const struct compiled_rule *c, struct sbuf *out)
 	sbuf_addc(out, '\n');
 }
 
+/* A refusal may come earlier than all that it reads: an announced size, one condition of several. */
+static bool decides_sooner(const struct compiled_rule *c)
+{
+	return c->final != NULL && (c->final->kind == ACTION_REJECT || c->final->kind == ACTION_DEFER) &&
+	       c->soonest < c->pub.decides;
+}
+
 static void put_rule(const struct rules *r, const struct compiled_rule *c, struct sbuf *out)
 {
 	fact_mask facts = c->pub.facts | c->pub.text_facts;
@@ -126,8 +133,11 @@ static void put_rule(const struct rules *r, const struct compiled_rule *c, struc
 	sbuf_addf(out, "%3u  %s\n", c->pub.index + 1, c->pub.name);
 	sbuf_addf(out, "     of     %s%s, %s:%d\n", c->pub.section != NULL ? c->pub.section : "user",
 		  c->pub.shadow ? " (shadow)" : "", c->pub.file, c->pub.line);
-	sbuf_addf(out, "     known  at %s, decides at %s%s\n", stage_name(c->pub.stage), stage_name(c->pub.decides),
+	sbuf_addf(out, "     known  at %s, decides at %s%s", stage_name(c->pub.stage), stage_name(c->pub.decides),
 		  c->never_later ? " or not at all" : "");
+	if (decides_sooner(c))
+		sbuf_addf(out, ", from %s on when enough is known", stage_name(c->soonest));
+	sbuf_addc(out, '\n');
 	if (c->waits != NULL)
 		put_waits(c, out);
 	if (facts != 0) {
@@ -196,6 +206,8 @@ static void put_json_rule(const struct rules *r, const struct compiled_rule *c, 
 	put_member(out, "stage", stage_name(c->pub.stage));
 	sbuf_addc(out, ',');
 	put_member(out, "decides", stage_name(c->pub.decides));
+	sbuf_addc(out, ',');
+	put_member(out, "soonest", stage_name(decides_sooner(c) ? c->soonest : c->pub.decides));
 	if (c->waits != NULL)
 		sbuf_addf(out, ",\"waits_for\":%u,", c->waits->pub.index + 1);
 	else

@@ -150,11 +150,6 @@ void rules_set_cost(struct rules *r, fact_mask pure_check_facts, fact_mask effec
 	r->effects = effect_facts;
 }
 
-void rules_set_shadow(struct rules *r, bool shadow)
-{
-	r->shadow = shadow;
-}
-
 /* ---- What is compiled ---- */
 
 size_t rules_count(const struct rules *r)

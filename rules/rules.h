@@ -96,9 +96,6 @@ void rules_set_cost(struct rules *r, fact_mask pure_check_facts, fact_mask effec
 /* Adds a `rules` list (NULL: none).  The tree may be freed afterwards.  section NULL: the administrator's own.  0, or -1 with errors added. */
 int rules_add(struct rules *r, const char *section, const struct conf_node *list, struct error_list *errors);
 
-/* Every rule from now on is a shadow rule (shadow = true at the top). */
-void rules_set_shadow(struct rules *r, bool shadow);
-
 /* Infers stages, orders conditions, finds what waits for what.  0, or -1 with errors (and warnings) added. */
 int rules_compile(struct rules *r, struct error_list *errors);
 

@@ -7,7 +7,6 @@
  *	effects greylist rate           facts of effect checks (these are the default)
  *	pure dnsbl dnsbl_score fcrdns   facts of pure checks (these are the default)
  *	provided subject sender         the facts that there are (default: all)
- *	shadow                          the rules from here on are shadow rules
  *	--- rules                       a configuration; `#! text` behind a line: the error, `#? text` the warning there
  *	rules = ( ... );
  *	--- rules dnsbl                 the built-in rules of a section
@@ -86,7 +85,6 @@ struct rt_case {
 struct rt_book {
 	const char *section;
 	const char *text;
-	bool shadow;
 };
 
 /* What the rules should complain about. */
@@ -104,7 +102,6 @@ struct rt_block {
 	const char *sections; /* names parted by spaces */
 	const char *groups[RT_MAX_GROUPS];
 	unsigned n_groups;
-	bool shadow;
 	fact_mask effects, pure, provided;
 	struct rt_book books[RT_MAX_BOOKS];
 	unsigned n_books;

@@ -323,7 +323,6 @@ static void load(struct rules *r, const char *file, const struct rt_block *b, st
 		struct arena *a = arena_new(0);
 		struct conf_node *root = conf_parse(b->books[i].text, file, a, errors);
 
-		rules_set_shadow(r, b->books[i].shadow);
 		if (root != NULL)
 			rules_add(r, b->books[i].section, conf_child(root, "rules"), errors);
 		arena_free(&a); /* the rules must keep nothing of the tree */

@@ -103,7 +103,6 @@ static void begin_book(struct reader *r, char *section)
 	if (r->block->n_books == RT_MAX_BOOKS)
 		bad(r, "too many configurations");
 	b->section = *section != '\0' ? arena_strdup(r->a, section) : NULL;
-	b->shadow = r->block->shadow;
 	sbuf_heap(&r->book, TEXT_LIMIT);
 	for (int i = 0; i < r->line; i++)
 		sbuf_addc(&r->book, '\n');
@@ -321,8 +320,6 @@ static void setting_line(struct reader *r, char *p)
 		b->pure = fact_list(r, p);
 	} else if (strcmp(w, "provided") == 0) {
 		b->provided = fact_list(r, p);
-	} else if (strcmp(w, "shadow") == 0) {
-		b->shadow = true;
 	} else {
 		bad(r, "no such setting");
 	}

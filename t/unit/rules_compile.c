@@ -150,20 +150,6 @@ static void test_actions(void)
 	fixture_close(&f);
 }
 
-static void test_shadow(void)
-{
-	struct fixture f;
-
-	fixture_open(&f);
-	rules_set_shadow(f.rules, true);
-	fixture_add(&f, "dnsbl", "%s", listed);
-	rules_set_shadow(f.rules, false);
-	fixture_add(&f, "greylist", "%s", greylisted);
-	fixture_compile(&f);
-	ok(rules_at(f.rules, 0)->shadow && !rules_at(f.rules, 1)->shadow, "from now on, and no longer");
-	fixture_close(&f);
-}
-
 static void test_sections(void)
 {
 	struct rules *r = rules_new();
@@ -248,7 +234,6 @@ int main(void)
 	test_size();
 	test_headers();
 	test_actions();
-	test_shadow();
 	test_sections();
 	test_limits();
 	test_memory();
