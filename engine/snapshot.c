@@ -383,6 +383,24 @@ static void find_wanted(struct snapshot *s)
 	}
 }
 
+/* A rule on facts of a check that is not configured never fires: its author should know. */
+static void warn_unprovided(const struct snapshot *s, struct error_list *errors)
+{
+	for (size_t i = 0; i < rules_count(s->rules); i++) {
+		const struct rule *r = rules_at(s->rules, i);
+
+		for (unsigned c = 0; r->section == NULL && c < s->n_checks; c++) {
+			const struct check *def = s->checks[c].def;
+
+			if (s->checks[c].state == NULL && def->section != NULL && (def->provides & r->facts) != 0)
+				error_warn(
+					errors, r->file, r->line,
+					"rule \"%s\" reads what %s finds out, and %s is not configured: add its section `%s`",
+					r->name, def->name, def->name, def->section);
+		}
+	}
+}
+
 /* Whether following inputs from check i comes back to it. */
 static bool is_cyclic(const struct snapshot *s, unsigned i, unsigned at, unsigned depth)
 {
@@ -425,6 +443,7 @@ struct snapshot *snapshot_load(const char *path, struct error_list *errors)
 	}
 	if (errors->errors == 0) {
 		refuse_cycles(s, errors);
+		warn_unprovided(s, errors);
 		find_wanted(s);
 		s->stages = rules_stages(s->rules);
 		if (needs_compute(s) != 0 || arena_failed(s->arena))
