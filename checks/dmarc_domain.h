@@ -10,8 +10,8 @@
 #include "util/arena.h"
 
 /*
- * The name in that form.  *odd is set when it is none that could be registered: it has empty labels, which are left out,
- * or letters that no label has.  NULL when nothing is left of it, or out of memory.
+ * The name in that form.  *odd is set when it is none that could be registered: it has empty labels, which are left
+ * out, or letters that no label has.  NULL when nothing is left of it, or out of memory.
  */
 const char *dmarc_domain_make(struct arena *a, const char *p, size_t n, bool *odd);
 

@@ -32,8 +32,8 @@ struct dmarc_result {
 };
 
 /*
- * Asks what is still open and waits.  defers: a failure of DNS defers the message; then it must not be hidden by another
- * domain's milder policy.
+ * Asks what is still open and waits.  defers: a failure of DNS defers the message; then it must not be hidden by
+ * another domain's milder policy.
  */
 void dmarc_eval(struct dmarc_ask *q, const struct dmarc_from *from, const struct dmarc_identity *v, unsigned n,
 		bool defers, int64_t deadline_ms, struct dmarc_result *out);

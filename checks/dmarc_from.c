@@ -1,36 +1,25 @@
 /*
- * RFC 5322, section 3.4, as a lexer and a look at each '@': no parser's verdict on what the rest means can hide a domain.
- * What is passed over is only what every mail client shows as a name: words, quoted or encoded, before "<".
+ * A look at each '@' among the tokens of RFC 5322: no parser's verdict on what the rest means can hide a domain.  What
+ * is passed over is only what every mail client shows as a name: words, quoted or encoded, before "<".
  */
 #include "checks/dmarc_from.h"
 
 #include <string.h>
 
 #include "checks/dmarc_domain.h"
+#include "checks/dmarc_lex.h"
 #include "checks/dmarc_words.h"
 #include "util/bytes.h"
 #include "util/sbuf.h"
 
 enum {
-	VALUE_MAX = 16 << 10, /* of one field: what MTAs cut header lines at is far more than an address needs */
-	COMMENT_DEPTH = 32
-};
-
-enum kind { WORD, QUOTED, ENCODED, COMMENT, LITERAL, SPECIAL };
-
-struct token {
-	enum kind kind;
-	char c;        /* SPECIAL */
-	bool escapes;  /* QUOTED: it has quotes or backslashes within */
-	const char *p; /* its text, without the delimiters */
-	size_t n;
-	bool gap; /* white space, or a comment, before it */
+	VALUE_MAX = 16 << 10 /* of one field: what MTAs cut header lines at is far more than an address needs */
 };
 
 struct scan {
 	struct dmarc_from *from;
 	struct arena *a;
-	struct token *v;
+	struct dmarc_token *v;
 	size_t n;
 	bool broken; /* something does not end */
 };
@@ -183,115 +172,17 @@ static bool decodes_to_trick(const char *p, size_t n)
 	return trick;
 }
 
-/* ---- The lexer ---- */
-
-static struct token *push(struct scan *s, enum kind kind, const char *p, size_t n, bool gap)
-{
-	struct token *t = &s->v[s->n++];
-
-	*t = (struct token){ .kind = kind, .p = p, .n = n, .gap = gap };
-	return t;
-}
-
-/* Behind a comment's end; NULL when it has none. */
-static const char *comment_end(const char *p, const char *end)
-{
-	unsigned depth = 0;
-
-	for (; p < end; p++) {
-		if (*p == '\\')
-			p++;
-		else if (*p == '(' && ++depth > COMMENT_DEPTH)
-			return NULL;
-		else if (*p == ')' && --depth == 0)
-			return p + 1;
-	}
-	return NULL;
-}
-
-/* Behind what ends with `close`; NULL when nothing does. */
-static const char *delimited_end(const char *p, const char *end, char close, bool *escapes)
-{
-	for (p++; p < end; p++) {
-		if (*p == '\\') {
-			*escapes = true;
-			p++;
-		} else if (*p == close) {
-			return p + 1;
-		}
-	}
-	return NULL;
-}
-
-static bool is_special(char c)
-{
-	return c == '\0' || strchr("()<>[]:;@,\"\\", c) != NULL;
-}
-
-/* The end of a delimited token that begins at p, with its kind; NULL: none does, or it does not end. */
-static const char *delimited(struct scan *s, const char *p, const char *end, enum kind *kind, bool *escapes)
-{
-	const char *behind = NULL;
-
-	*escapes = false;
-	if (*p == '(') {
-		*kind = COMMENT;
-		behind = comment_end(p, end);
-	} else if (*p == '"' || *p == '[') {
-		*kind = *p == '"' ? QUOTED : LITERAL;
-		behind = delimited_end(p, end, *p == '"' ? '"' : ']', escapes);
-	} else {
-		return NULL;
-	}
-	s->broken = s->broken || behind == NULL;
-	return behind;
-}
-
-static void lex(struct scan *s, const char *p, const char *end)
-{
-	bool gap = false, escapes;
-
-	while (p < end) {
-		const char *behind, *from = p;
-		enum kind kind;
-		size_t n;
-
-		if (ascii_is_space(*p)) {
-			gap = true;
-			p++;
-		} else if ((n = dmarc_words_match(p, (size_t)(end - p))) > 0) {
-			push(s, ENCODED, p, n, gap);
-			p += n;
-			gap = false;
-		} else if ((behind = delimited(s, p, end, &kind, &escapes)) != NULL) {
-			push(s, kind, p + 1, (size_t)(behind - p) - 2, gap)->escapes = escapes;
-			p = behind;
-			gap = kind == COMMENT;
-		} else if (is_special(*p)) {
-			push(s, SPECIAL, p, 1, gap)->c = *p;
-			p++;
-			gap = false;
-		} else {
-			while (p < end && !is_special(*p) && !ascii_is_space(*p) &&
-			       (p == from || dmarc_words_match(p, (size_t)(end - p)) == 0))
-				p++;
-			push(s, WORD, from, (size_t)(p - from), gap);
-			gap = false;
-		}
-	}
-}
-
 /* ---- What the tokens say ---- */
 
 static bool is(const struct scan *s, size_t i, char c)
 {
-	return i < s->n && s->v[i].kind == SPECIAL && s->v[i].c == c;
+	return i < s->n && s->v[i].kind == DMARC_SPECIAL && s->v[i].c == c;
 }
 
 /* The next token that is no comment. */
 static size_t next(const struct scan *s, size_t i)
 {
-	for (i++; i < s->n && s->v[i].kind == COMMENT; i++)
+	for (i++; i < s->n && s->v[i].kind == DMARC_COMMENT; i++)
 		;
 	return i;
 }
@@ -303,12 +194,12 @@ static bool *find_names(struct scan *s)
 	bool open = false; /* a "<" follows, with words before it */
 
 	for (size_t i = s->n; name != NULL && i-- > 0;) {
-		const struct token *t = &s->v[i];
+		const struct dmarc_token *t = &s->v[i];
 
-		if (t->kind == SPECIAL && t->c != '@')
+		if (t->kind == DMARC_SPECIAL && t->c != '@')
 			open = t->c == '<';
-		name[i] = open && (t->kind != SPECIAL || t->c == '@');
-		if (t->kind == SPECIAL && t->c == '@')
+		name[i] = open && (t->kind != DMARC_SPECIAL || t->c == '@');
+		if (t->kind == DMARC_SPECIAL && t->c == '@')
 			open = false; /* what stands before it may be a local part */
 	}
 	return name;
@@ -317,9 +208,10 @@ static bool *find_names(struct scan *s)
 /* Whether a local part goes before an '@'. */
 static bool behind_word(const struct scan *s, size_t at)
 {
-	while (at > 0 && s->v[at - 1].kind == COMMENT)
+	while (at > 0 && s->v[at - 1].kind == DMARC_COMMENT)
 		at--;
-	return at > 0 && (s->v[at - 1].kind == WORD || s->v[at - 1].kind == QUOTED || s->v[at - 1].kind == ENCODED);
+	return at > 0 && (s->v[at - 1].kind == DMARC_WORD || s->v[at - 1].kind == DMARC_QUOTED ||
+			  s->v[at - 1].kind == DMARC_ENCODED);
 }
 
 /*
@@ -333,12 +225,12 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 	struct sbuf b;
 
 	s->from->doubtful = s->from->doubtful || (!in_name && !behind_word(s, at));
-	if (i >= s->n || s->v[i].kind == SPECIAL || s->v[i].kind == ENCODED) {
+	if (i >= s->n || s->v[i].kind == DMARC_SPECIAL || s->v[i].kind == DMARC_ENCODED) {
 		s->from->doubtful = s->from->doubtful || !in_name;
 		return;
 	}
-	if (s->v[i].kind == QUOTED || s->v[i].kind == LITERAL) {
-		if (s->v[i].kind == LITERAL && domain_run(s->v[i].p, s->v[i].n) != s->v[i].n)
+	if (s->v[i].kind == DMARC_QUOTED || s->v[i].kind == DMARC_LITERAL) {
+		if (s->v[i].kind == DMARC_LITERAL && domain_run(s->v[i].p, s->v[i].n) != s->v[i].n)
 			add_name(s, arena_printf(s->a, "[%.*s]", (int)s->v[i].n, s->v[i].p));
 		else
 			add_pieces(s, s->v[i].p, s->v[i].n, false);
@@ -348,7 +240,7 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 	sbuf_fixed(&b, joined, sizeof joined);
 	sbuf_addn(&b, s->v[i].p, s->v[i].n);
 	add_pieces(s, b.p, b.len, !in_name);
-	for (size_t k = next(s, i); k < s->n && s->v[k].kind == WORD && !s->from->too_much; k = next(s, k)) {
+	for (size_t k = next(s, i); k < s->n && s->v[k].kind == DMARC_WORD && !s->from->too_much; k = next(s, k)) {
 		if (b.len > 0 && b.p[b.len - 1] != '.' && s->v[k].p[0] != '.')
 			break;
 		sbuf_addn(&b, s->v[k].p, s->v[k].n);
@@ -359,7 +251,7 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 
 static void read_encoded(struct scan *s, size_t i, bool in_name)
 {
-	const struct token *t = &s->v[i];
+	const struct dmarc_token *t = &s->v[i];
 	bool touches =
 		(is(s, i + 1, '@') && !s->v[i + 1].gap) || (i > 0 && is(s, i - 1, '@')) || (i > 0 && is(s, i - 1, '<'));
 	struct sbuf b;
@@ -376,16 +268,16 @@ static void read_encoded(struct scan *s, size_t i, bool in_name)
 
 static void read_token(struct scan *s, size_t i, bool in_name)
 {
-	const struct token *t = &s->v[i];
+	const struct dmarc_token *t = &s->v[i];
 
 	switch (t->kind) {
-	case SPECIAL:
+	case DMARC_SPECIAL:
 		if (t->c == '@')
 			read_domain(s, i, in_name);
 		else if (strchr("<>,", t->c) == NULL || t->c == '\0')
 			s->from->doubtful = true;
 		break;
-	case QUOTED:
+	case DMARC_QUOTED:
 		if (!in_name || t->escapes)
 			add_plain(s, t->p, t->n);
 		if (!in_name && memchr(t->p, '@', t->n) != NULL)
@@ -393,14 +285,14 @@ static void read_token(struct scan *s, size_t i, bool in_name)
 		if (decodes_to_trick(t->p, t->n))
 			s->from->trick = true;
 		break;
-	case COMMENT:
+	case DMARC_COMMENT:
 		add_decoded(s, t->p, t->n);
 		break;
-	case ENCODED:
+	case DMARC_ENCODED:
 		read_encoded(s, i, in_name);
 		break;
-	case WORD:
-	case LITERAL:
+	case DMARC_WORD:
+	case DMARC_LITERAL:
 		break;
 	}
 }
@@ -412,7 +304,7 @@ static void judge_names(struct scan *s, const bool *name)
 		for (end = i; end < s->n && name[end]; end++)
 			;
 		if (end > i) {
-			const struct token *last = &s->v[end - 1];
+			const struct dmarc_token *last = &s->v[end - 1];
 
 			if (decodes_to_trick(s->v[i].p, (size_t)(last->p + last->n - s->v[i].p)))
 				s->from->trick = true;
@@ -457,11 +349,10 @@ void dmarc_from_add(struct dmarc_from *f, struct arena *a, const char *value, si
 		f->too_much = true;
 		n = VALUE_MAX;
 	}
-	s.v = arena_calloc(a, n + 1, sizeof *s.v);
+	s.v = dmarc_lex(a, value, n, &s.n, &s.broken);
 	if (s.v == NULL)
 		return;
 	f->trick = f->trick || has_control(value, n);
-	lex(&s, value, value + n);
 	name = find_names(&s);
 	if (name == NULL)
 		return;

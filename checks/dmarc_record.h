@@ -21,8 +21,8 @@ struct dmarc_record {
 };
 
 /*
- * Whether a TXT record is a DMARC record at all, which is whether it begins with "v=DMARC1" (white space around the '=',
- * letters as they stand here) as a whole tag.  Then *r is filled, whatever the rest of it says.
+ * Whether a TXT record is a DMARC record at all, which is whether it begins with "v=DMARC1" (white space around the
+ * '=', letters as they stand here) as a whole tag.  Then *r is filled, whatever the rest of it says.
  */
 bool dmarc_record_parse(const char *p, size_t n, struct dmarc_record *r);
 

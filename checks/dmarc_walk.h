@@ -1,6 +1,6 @@
 /*
- * The DNS tree walk (RFC 9989, section 4.10): which names are asked, and what their answers say.  Pure: the questions are
- * the caller's.
+ * The DNS tree walk (RFC 9989, section 4.10): which names are asked, and what their answers say.  Pure: the questions
+ * are the caller's.
  */
 #ifndef MILLGATE_CHECKS_DMARC_WALK_H
 #define MILLGATE_CHECKS_DMARC_WALK_H

@@ -1,6 +1,6 @@
 /*
- * Encoded words (RFC 2047) as the most lenient mail client decodes them: for finding addresses that hide in them, not for
- * showing text.  The letters of addresses are those of ASCII, so that only charsets that write these otherwise matter.
+ * Encoded words (RFC 2047) as the most lenient mail client decodes them: for finding addresses that hide in them, not
+ * for showing text.  The letters of addresses are ASCII's, so that only charsets that write these otherwise matter.
  */
 #ifndef MILLGATE_CHECKS_DMARC_WORDS_H
 #define MILLGATE_CHECKS_DMARC_WORDS_H
@@ -13,8 +13,8 @@
 size_t dmarc_words_match(const char *p, size_t n);
 
 /*
- * The text with its words decoded, the white space between neighbours left out; what UTF-16 and UTF-7 write keeps its NUL
- * bytes.
+ * The text with its words decoded, the white space between neighbours left out; what UTF-16 and UTF-7 write keeps its
+ * NUL bytes.
  */
 void dmarc_words_decode(const char *p, size_t n, struct sbuf *out);
 

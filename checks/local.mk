@@ -29,8 +29,12 @@ libchecks_a_SOURCES = \
 	checks/dmarc_eval.h \
 	checks/dmarc_from.c \
 	checks/dmarc_from.h \
+	checks/dmarc_lex.c \
+	checks/dmarc_lex.h \
 	checks/dmarc_record.c \
 	checks/dmarc_record.h \
+	checks/dmarc_rules.c \
+	checks/dmarc_rules.h \
 	checks/dmarc_walk.c \
 	checks/dmarc_walk.h \
 	checks/dmarc_words.c \

@@ -99,7 +99,8 @@ with World(CONFIG, zone=ZONE, relays='( "198.51.100.7" )') as w:
     got = arrived(letter("pass.example", ["Authentication-Results: " + f for f in mixed]), sender="alice@pass.example")
     eq(fields(got)[1:], OTHERS, "of many, from the highest index down: others' stay, in order")
     ok(fields(got)[0].startswith(ID + ";\n"), "behind ours")
-    odd = ["authentication-results: " + FORGED[0], "AUTHENTICATION-RESULTS: " + OTHERS[0], "Authentication-results : " + FORGED[1]]
+    odd = ["authentication-results: " + FORGED[0], "AUTHENTICATION-RESULTS: " + OTHERS[0],
+           "Authentication-results : " + FORGED[1]]
     got = arrived(letter("pass.example", odd), sender="alice@pass.example")
     eq(fields(got)[1:], [OTHERS[0]], "whatever the case of the field's name")
     got = arrived(letter("pass.example", ["Authentication-Results: " + f for f in OTHERS]), sender="alice@pass.example")
@@ -116,7 +117,8 @@ with World(CONFIG, zone=ZONE, relays='( "198.51.100.7" )') as w:
     ok(w.send(sent, ip="192.0.2.9").ok, "mail of a trusted network")
     eq(fields(w.inbox("bob")[0]), [], "none either")
     w.postfix.empty()
-    ok(w.send(letter("pass.example", ["Authentication-Results: " + FORGED[0]]), login="bob", ip="198.51.100.4").ok, "a user's")
+    sent = letter("pass.example", ["Authentication-Results: " + FORGED[0]])
+    ok(w.send(sent, login="bob", ip="198.51.100.4").ok, "a user's")
     eq(fields(w.inbox("bob")[0]), [], "a forged one is removed there too")
     relayed = arrived(letter("pass.example", ["Authentication-Results: " + FORGED[0]]), ip="198.51.100.7",
                       sender="alice@pass.example")

@@ -13,7 +13,8 @@ from dkim_keys import Key  # noqa: E402
 from dns import Dns  # noqa: E402
 import dkim  # noqa: E402
 
-EVIL, NOBODY = "198.51.100.1", "198.51.100.2"  # the first may send for evil.example and others below, the second for none
+# The first may send for evil.example and others below, the second for none.
+EVIL, NOBODY = "198.51.100.1", "198.51.100.2"
 
 ZONE = """\
 evil.example         TXT "v=spf1 ip4:198.51.100.1 -all"
@@ -58,15 +59,19 @@ class Mail(Talk):
         return found.group(1).replace("header.from=", "").strip() if found else "no result: " + end
 
 
+def parents(domain, labels):
+    """Its last so many labels, then one less each."""
+    return [".".join(domain.split(".")[-n:]) for n in range(labels, 0, -1)]
+
+
 def check_walk():
     tap.topic("the tree walk: which names are asked")
     deep = "a.b.c.d.e.f.g.h.i.j.example"
     with Mail("", "honour_policy = false") as m:
         for domain, names in (("one.example", ["one.example", "example"]),
                               ("x.y.two.example", ["x.y.two.example", "y.two.example", "two.example", "example"]),
-                              ("8.7.6.5.4.3.2.eight", ["8.7.6.5.4.3.2.eight", "7.6.5.4.3.2.eight", "6.5.4.3.2.eight",
-                                                       "5.4.3.2.eight", "4.3.2.eight", "3.2.eight", "2.eight", "eight"]),
-                              (deep, [deep] + [".".join(deep.split(".")[-n:]) for n in range(7, 0, -1)])):
+                              ("8.7.6.5.4.3.2.eight", parents("8.7.6.5.4.3.2.eight", 8)),
+                              (deep, [deep] + parents(deep, 7))):
             before = len(m.dns.queries())
             m.result("a@" + domain)
             asked = sorted(q.split()[0] for q in m.dns.queries()[before:] if q.startswith("_dmarc."))
@@ -122,8 +127,8 @@ ORGANISATIONS = (
     + record("o2.example", "v=DMARC1; p=reject") + record("a.o2.example", "v=DMARC1; p=reject")
     + spf("o2.example", "x.o2.example", "y.a.o2.example")
     # deep below a registry: a name that is not asked is the organisational domain
-    + record("b.c.d.e.f.g.deep", "v=DMARC1; p=none; sp=reject; psd=y") + spf("9.8.a.b.c.d.e.f.g.deep", "a.b.c.d.e.f.g.deep",
-                                                                           "z.b.c.d.e.f.g.deep"))
+    + record("b.c.d.e.f.g.deep", "v=DMARC1; p=none; sp=reject; psd=y")
+    + spf("9.8.a.b.c.d.e.f.g.deep", "a.b.c.d.e.f.g.deep", "z.b.c.d.e.f.g.deep"))
 
 
 def check_organisations():
@@ -154,18 +159,22 @@ def check_organisations():
 
 POLICIES = (
     record("p1.example", "v=DMARC1; p=none; sp=quarantine; np=reject") + "there.p1.example A 192.0.2.1\n"
-    + 'nodata.p1.example TXT "no address"\n' + "x.ent.p1.example A 192.0.2.1\n" + record("own.p1.example", "v=DMARC1; p=none")
+    + 'nodata.p1.example TXT "no address"\n' + "x.ent.p1.example A 192.0.2.1\n"
+    + record("own.p1.example", "v=DMARC1; p=none")
     + record("p2.example", "v=DMARC1; p=reject; sp=quarantine") + record("p3.example", "v=DMARC1; p=quarantine")
     + record("p4.example", "v=DMARC1; p=none; np=reject") + "there.p4.example A 192.0.2.1\n"
     + record("i1.example", "v=DMARC1; sp=reject") + record("i2.example", "v=DMARC1; p=all")
     + record("i3.example", "v=DMARC1; p=reject; sp=all") + record("i4.example", "v=DMARC1; p=reject; np=all")
-    + record("i5.example", "v=DMARC1; rua=mailto:d@i5.example") + record("i6.example", "v=DMARC1; p=all; rua=mailto:d@i6.example")
+    + record("i5.example", "v=DMARC1; rua=mailto:d@i5.example")
+    + record("i6.example", "v=DMARC1; p=all; rua=mailto:d@i6.example")
     + record("i7.example", "v=DMARC1; p=reject; sp=all; rua=mailto:d@i7.example")
-    + record("i8.example", "v=DMARC1; p=all; rua=nonsense") + record("i9.example", "v=DMARC1; p=reject; np=; rua=mailto:d@i9.example")
+    + record("i8.example", "v=DMARC1; p=all; rua=nonsense")
+    + record("i9.example", "v=DMARC1; p=reject; np=; rua=mailto:d@i9.example")
     + record("t1.example", "v=DMARC1; p=reject; t=y") + record("t2.example", "v=DMARC1; p=quarantine; t=Y")
     + record("t3.example", "v=DMARC1; p=reject; t=n") + record("t4.example", "v=DMARC1; p=none; sp=reject; t=y")
     + record("t5.example", "v=DMARC1; p=none; t=y")
-    + record("r1.example", "v=DMARC1; p=reject; pct=0; rf=x; ri=y") + record("r2.example", "v=DMARC1; p=REJECT; SP=None"))
+    + record("r1.example", "v=DMARC1; p=reject; pct=0; rf=x; ri=y")
+    + record("r2.example", "v=DMARC1; p=REJECT; SP=None"))
 
 
 def check_policies():
@@ -225,8 +234,10 @@ def check_alignment():
                 ("b\u00fccher.example", "xn--bcher-kva.example", "pass", "an internationalised domain as A-labels"),
                 ("B\u00dcCHER.example", "xn--bcher-kva.example", "pass", "in capitals"),
                 ("bank.example", "relaxed.example", "fail", "another's SPF")):
-            tap.eq(m.result("a@" + domain, sender="x@" + sender).split(" ")[0], want, "%s / %s: %s" % (domain, sender, why))
-        tap.eq(m.result("a@relaxed.example", sender="x@relaxed.example", ip=NOBODY).split(" ")[0], "fail", "SPF that fails")
+            got = m.result("a@" + domain, sender="x@" + sender)
+            tap.eq(got.split(" ")[0], want, "%s / %s: %s" % (domain, sender, why))
+        got = m.result("a@relaxed.example", sender="x@relaxed.example", ip=NOBODY)
+        tap.eq(got.split(" ")[0], "fail", "SPF that fails")
 
 
 # What pretends to be bank.example, sent by evil.example, which passes SPF as itself.
@@ -278,7 +289,8 @@ def check_tricks():
     tap.topic("tricks: no pass, and no way round the policy of bank.example")
     for settings in ("", 'on_malformed_from = "ignore"'):
         with Mail(spf("www.evil.example"), settings) as m:
-            tap.eq(m.result("x@evil.example", sender="x@evil.example"), "pass (p=reject) evil.example", "the sender itself passes")
+            got = m.result("x@evil.example", sender="x@evil.example")
+            tap.eq(got, "pass (p=reject) evil.example", "the sender itself passes")
             for name, fields in TRICKS:
                 got = m.result(*fields, sender="x@evil.example")
                 tap.ok(got.startswith("550 5.7.1 "), "%s: %s" % (name, got))
@@ -288,15 +300,17 @@ def check_tricks():
             got = m.result(*fields, sender="x@evil.example")
             tap.ok(got.startswith("fail (p=reject"), "%s: %s" % (name, got))
         for name, fields in (("two From fields of one domain", ["x@evil.example", "y@evil.example"]),
-                             ("a group", ["Friends: x@evil.example;"]), ("no address", ["nobody"]), ("no From", ["To: bob"]),
+                             ("a group", ["Friends: x@evil.example;"]), ("no address", ["nobody"]),
+                             ("no From", ["To: bob"]),
                              ("an empty From", [""]), ("an encoded local part", ["=?utf-8?Q?x?=@evil.example"]),
                              ("a route", ["<@evil.example:x@evil.example>"])):
             got = m.result(*fields, sender="x@evil.example")
             tap.ok(got.startswith("permerror"), "%s: %s" % (name, got))
     tap.topic("names that only look so")
     with Mail("") as m:
-        for name in ("\"ceo@bank.example\" <x@evil.example>", "=?utf-8?Q?The_CEO?= <x@evil.example>", "x@evil.example (The CEO)",
-                     "\"Bank, The (old)\"\\n <x@evil.example>", "x@evil.example, y@evil.example", "X <X@EVIL.example.>"):
+        for name in ("\"ceo@bank.example\" <x@evil.example>", "=?utf-8?Q?The_CEO?= <x@evil.example>",
+                     "x@evil.example (The CEO)", "\"Bank, The (old)\"\\n <x@evil.example>", "x@evil.example, y@evil.example",
+                     "X <X@EVIL.example.>"):
             tap.eq(m.result(name, sender="x@evil.example").split(" ")[0], "pass", name)
 
 
@@ -304,7 +318,8 @@ def check_malformed():
     tap.topic("on_malformed_from")
     two = ["x@nothing.example", "y@nothing.example"]
     trick = ["=?utf-8?Q?x=00?=@nothing.example"]
-    for setting, want in (("reject", "550 5.7.1 "), ("defer", "450 4.7.1 "), ("mark", "permerror (2"), ("ignore", "permerror (2")):
+    for setting, want in (("reject", "550 5.7.1 "), ("defer", "450 4.7.1 "), ("mark", "permerror (2"),
+                          ("ignore", "permerror (2")):
         with Mail("", 'on_malformed_from = "%s"' % setting) as m:
             tap.ok(m.result(*two).startswith(want), "%s: two From fields" % setting)
             if want[0] in "45":
@@ -321,7 +336,7 @@ def check_honour():
     tap.topic("honour_policy")
     with Mail(HONOUR, more="relays = ( \"198.51.100.7\" );") as m:
         got = m.result("ceo@bank.example")
-        tap.eq(got, "550 5.7.1 bank.example asks that mail which fails DMARC be refused", "reject: 550 5.7.1 names the domain")
+        tap.eq(got, "550 5.7.1 bank.example asks that mail which fails DMARC be refused", "reject: with the domain")
         end = m.send("a@q.example")
         tap.ok("X-Millgate-Mark: dmarc=fail" in end and "quarantine" not in end.replace("p=quarantine", ""),
                "quarantine: marked, and not held")
@@ -331,13 +346,14 @@ def check_honour():
         tap.ok("Mark" not in end and end.endswith("accept"), "none: nothing")
         tap.ok(m.send("ceo@bank.example", more=("macro {auth_authen} bob",)).endswith("accept"), "not of users")
         end = m.send("ceo@bank.example", ip="192.0.2.5")
-        tap.ok(end.endswith("accept") and "Authentication-Results" not in end, "nor of trusted networks, which get no stamp")
+        tap.ok(end.endswith("accept") and "Authentication-Results" not in end, "nor of trusted networks")
         end = m.send("ceo@bank.example", ip="198.51.100.7")
         tap.ok(end.endswith("accept") and "Mark" in end, "a relay's is marked, not refused")
     for setting, want in (("quarantine", "quarantine"), ("reject", "550 5.7.1 q.example does not"), ("ignore", None)):
         with Mail(HONOUR, 'on_quarantine = "%s"' % setting) as m:
             end = m.send("a@q.example").replace("p=quarantine", "")
-            tap.ok(want in end if want else "Mark" not in end and end.endswith("accept"), "on_quarantine = %s" % setting)
+            done = want in end if want else "Mark" not in end and end.endswith("accept")
+            tap.ok(done, "on_quarantine = %s" % setting)
     with Mail(HONOUR, "honour_policy = false") as m:
         end = m.send("ceo@bank.example")
         tap.ok("dmarc=fail (p=reject)" in end and "Mark" not in end and end.endswith("accept"), "honour_policy = false")
@@ -350,8 +366,10 @@ def check_honour():
         tap.ok("Mark" not in m.send("a@q.example", ip="198.51.100.129"), "an exception: the client")
         tap.ok("Mark" in m.send("a@q.example"), "not others")
         tap.ok(m.result("ceo@bank.example", "x@evil.example").startswith("550"), "nor two From fields")
-    mine = """rules = ( { name = "lists"; when = ( { header = "List-Id"; exists = true; } ); then = { skip = "dmarc"; }; },
-        { name = "stamp"; match = "always"; then = { add_header = "X-D: %{dmarc} %{dmarc_policy} %{dmarc_domain} %{malformed_from}"; }; } );"""
+    mine = """rules = (
+        { name = "lists"; when = ( { header = "List-Id"; exists = true; } ); then = { skip = "dmarc"; }; },
+        { name = "stamp"; match = "always";
+          then = { add_header = "X-D: %{dmarc} %{dmarc_policy} %{dmarc_domain} %{malformed_from}"; }; } );"""
     with Mail(HONOUR, more=mine) as m:
         tap.ok(m.send("ceo@bank.example", "List-Id: <l.example>").endswith("accept"), "a rule that skips dmarc")
         tap.ok("X-D: fail quarantine q.example no" in m.send("a@q.example"), "the facts")
@@ -367,10 +385,12 @@ def check_failures():
     with Mail(FAILURES) as m:
         for domain in ("broken.example", "slow.example", "odd.np.example"):
             end = m.send("a@" + domain)
-            tap.ok("dmarc=temperror header.from=" + domain in end and end.endswith("accept"), "%s: accepted, as temperror" % domain)
-        tap.ok(m.result("a@bank.example", sender="x@spfbroken.bank.example").startswith("temperror"), "SPF that may be aligned")
+            tap.ok("dmarc=temperror header.from=" + domain in end and end.endswith("accept"), domain + ": accepted")
+        got = m.result("a@bank.example", sender="x@spfbroken.bank.example")
+        tap.ok(got.startswith("temperror"), "SPF that may be aligned")
         tap.ok(m.result("a@bank.example", sender="x@broken.example").startswith("550"), "SPF of others does not matter")
-        tap.ok(m.result("a@broken.example, ceo@bank.example").startswith("550"), "nor a broken domain beside one that fails")
+        got = m.result("a@broken.example, ceo@bank.example")
+        tap.ok(got.startswith("550"), "nor a broken domain beside one that fails")
     with Mail(FAILURES, 'on_error = "defer"') as m:
         for domain in ("broken.example", "slow.example"):
             tap.ok(m.result("a@" + domain).startswith("451 4.7.1"), "%s: deferred" % domain)
@@ -388,11 +408,12 @@ def signed(key, author, body=b"x"):
 def check_dkim():
     tap.topic("alignment by DKIM")
     with Mail(more="dkim: { };", settings="honour_policy = false") as m:
-        keys = {d: Key(m.place, d, "s") for d in ("relaxed.example", "a.relaxed.example", "evil.example", "b.strict.example",
-                                                  "strict.example", "broken.example", "www.bank.example")}
+        keys = {d: Key(m.place, d, "s") for d in (
+            "relaxed.example", "a.relaxed.example", "evil.example", "b.strict.example", "strict.example",
+            "broken.example", "www.bank.example")}
         m.dns.change(ZONE + record("relaxed.example", "v=DMARC1; p=reject") + "".join(k.line for k in keys.values())
-                     + record("strict.example", "v=DMARC1; p=reject; adkim=s") + "s._domainkey.broken.example * SERVFAIL\n"
-                     + "s._domainkey.www.bank.example * SERVFAIL\n")
+                     + record("strict.example", "v=DMARC1; p=reject; adkim=s")
+                     + "s._domainkey.broken.example * SERVFAIL\n" + "s._domainkey.www.bank.example * SERVFAIL\n")
         for signer, author, want, why in (
                 ("relaxed.example", "relaxed.example", "pass", "the same domain"),
                 ("a.relaxed.example", "relaxed.example", "pass", "relaxed: below it"),
@@ -404,9 +425,11 @@ def check_dkim():
                 ("www.bank.example", "bank.example", "temperror", "the bank's own, whose key cannot be had")):
             got = m.result(*signed(keys[signer], "a@" + author))
             tap.eq(got.split(" ")[0], want, "%s / %s: %s" % (author, signer, why))
-        two = signed(keys["evil.example"], "a@relaxed.example") + signed(keys["relaxed.example"], "a@relaxed.example")[1:]
+        author = "a@relaxed.example"
+        two = signed(keys["evil.example"], author) + signed(keys["relaxed.example"], author)[1:]
         tap.eq(m.result(*two).split(" ")[0], "pass", "one of two signatures")
-        tap.eq(m.result(*signed(keys["relaxed.example"], "a@relaxed.example", b"y")).split(" ")[0], "fail", "one that does not verify")
+        bad = signed(keys["relaxed.example"], author, b"y")
+        tap.eq(m.result(*bad).split(" ")[0], "fail", "one that does not verify")
 
 
 def check_early():
@@ -414,8 +437,8 @@ def check_early():
     rule = 'rules = ( { name = "s"; when = ( { fact = "subject"; is = "s"; } ); then = { reject = true; }; } );'
     for more, last in ((rule, "eoh"), ("dkim: { };", "eoh\nbody x")):
         with Mail(more=more) as m:
-            talk = subprocess.Popen([program("t/milter/mtatalk"), m.spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    text=True, env=environment())
+            talk = subprocess.Popen([program("t/milter/mtatalk"), m.spec], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, text=True, env=environment())
             talk.stdin.write("\n".join(["connect [%s] %s 4000" % (EVIL, EVIL), "helo x", "mail <x@y.example>",
                                         "rcpt <bob@example.net>", "data", "header From: a@b.early.example", last, ""]))
             talk.stdin.flush()
