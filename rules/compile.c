@@ -191,6 +191,10 @@ static void compile_waits(const struct rules *r, struct compiled_rule *c)
 			c->known = later(c->known, b->known);
 			c->cleared = earlier(c->cleared, b->holds);
 		}
+		/* Effects are asked when no accept before is open. */
+		if ((c->pub.facts & r->effects) != 0 && !b->pub.shadow && b->final != NULL &&
+		    b->final->kind == ACTION_ACCEPT)
+			c->known = later(c->known, b->known);
 		if (!rule_holds_back(b, c))
 			continue;
 		soonest = later(soonest, b->cleared);
