@@ -6,7 +6,8 @@
  *
  * -b: a body of that size; -m: this message; -l: messages that take turns, each with an envelope (letter.h): the file
  * names one on each line.  -o: what came for each: its number, the letter's number, and a verdict ("accept",
- * "reply 550 ...", "lost") or a field that was added ("field NAME: VALUE").  -u: the clients have logged in.
+ * "reply 550 ...", "lost") or an edit of the header ("field NAME: VALUE": added; "change NAME: VALUE").  -u: the
+ * clients have logged in.
  * -p: the filter's process, whose CPU time is measured; -r: how many different clients, senders and recipients take
  * turns.  Prints one figure a line, `NAME VALUE`.  `errors` counts messages that the filter did not carry through,
  * `refused` those that it answered 4xx or 5xx, `headers` the fields that it added.  Exit status 1 after an error.
@@ -255,13 +256,13 @@ static void tell(const struct load *l, const struct conn *c, const char *what, c
 	putc('\n', l->out);
 }
 
-/* A field that the filter adds. */
-static void tell_field(const struct load *l, const struct conn *c, const struct mta_packet *p)
+/* An edit of the header. */
+static void tell_edit(const struct load *l, const struct conn *c, const struct mta_packet *p)
 {
-	const char *end = p->p + p->n, *name = p->p + (p->kind == MTA_INSERT_HEADER ? sizeof(uint32_t) : 0);
+	const char *end = p->p + p->n, *name = p->p + (p->kind == MTA_ADD_HEADER ? 0 : sizeof(uint32_t));
 	const char *value = name < end ? name + strlen(name) + 1 : end;
 
-	tell(l, c, "field", name < end ? name : "", value < end ? value : "");
+	tell(l, c, p->kind == MTA_CHANGE_HEADER ? "change" : "field", name < end ? name : "", value < end ? value : "");
 }
 
 static void tell_verdict(const struct load *l, const struct conn *c, const struct mta_packet *p)
@@ -314,10 +315,9 @@ static int take_packet(struct load *l, struct conn *c, const struct mta_packet *
 		end_conn(l, c, true);
 		return -1;
 	}
-	if (p->kind == MTA_ADD_HEADER || p->kind == MTA_INSERT_HEADER) {
-		l->headers++;
-		tell_field(l, c, p);
-	}
+	l->headers += p->kind == MTA_ADD_HEADER || p->kind == MTA_INSERT_HEADER;
+	if (p->kind == MTA_ADD_HEADER || p->kind == MTA_INSERT_HEADER || p->kind == MTA_CHANGE_HEADER)
+		tell_edit(l, c, p);
 	if (!mta_is_final(p->kind))
 		return 0;
 	l->refused += is_refusal(p->kind);
