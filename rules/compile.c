@@ -165,12 +165,16 @@ static bool may_skip(const struct compiled_rule *before, const struct compiled_r
 	       before->pub.stage <= c->pub.refuse_at;
 }
 
+static bool accepts(const struct compiled_rule *c)
+{
+	return !c->pub.shadow && c->final != NULL && c->final->kind == ACTION_ACCEPT;
+}
+
 bool rule_holds_back(const struct compiled_rule *before, const struct compiled_rule *c)
 {
 	if (may_skip(before, c))
 		return true;
-	return !before->pub.shadow && before->final != NULL && c->final != NULL && !c->past_accept && !c->never_later &&
-	       before->final->kind == ACTION_ACCEPT;
+	return accepts(before) && c->final != NULL && !c->past_accept && !c->never_later;
 }
 
 /* c->known: its own stage, and that of what may switch it off.  It waits for the first of the latest. */
@@ -191,10 +195,9 @@ static void compile_waits(const struct rules *r, struct compiled_rule *c)
 			c->known = later(c->known, b->known);
 			c->cleared = earlier(c->cleared, b->holds);
 		}
-		/* Effects are asked when no accept before is open. */
-		if ((c->pub.facts & r->effects) != 0 && !b->pub.shadow && b->final != NULL &&
-		    b->final->kind == ACTION_ACCEPT)
-			c->known = later(c->known, b->known);
+		/* Behind an accept no effect is asked: what reads one may stay open. */
+		if ((c->pub.facts & r->effects) != 0 && accepts(b))
+			c->known = STAGE_END;
 		if (!rule_holds_back(b, c))
 			continue;
 		soonest = later(soonest, b->cleared);
