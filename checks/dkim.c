@@ -13,7 +13,8 @@
 
 enum {
 	KEY_NAME_SIZE = 512,
-	B_SHOWN = 8 /* characters of b= that tell signatures apart: RFC 6008, section 4 */
+	B_SHOWN = 8,     /* characters of b= that tell signatures apart: RFC 6008, section 4 */
+	B_SHOWN_MAX = 32 /* of hostile ones that all begin alike */
 };
 
 const struct name_value dk_canonicalizations[] = {
@@ -251,12 +252,21 @@ static void conclude_unavailable(struct check_call *c, const char *why)
 	fact_set_unavailable(&c->facts->v[FACT_DKIM_DOMAIN], s->on_error, why);
 }
 
+/* The domains of the signatures with that outcome. */
+static void set_domains(struct check_call *c, const struct run *run, enum fact_id id, enum dk_outcome outcome)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		if (run->v[i].result.outcome == outcome)
+			fact_add_text(&c->facts->v[id], c->arena, run->v[i].sig.domain, strlen(run->v[i].sig.domain));
+}
+
 static void dkim_finish(struct check_call *c)
 {
 	struct run *run = *c->slot;
 	const struct signature *best;
 
 	fact_set_absent(&c->facts->v[FACT_DKIM_DOMAIN]);
+	fact_set_absent(&c->facts->v[FACT_DKIM_UNKNOWN]);
 	if (run == NULL) {
 		fact_set_word(&c->facts->v[FACT_DKIM], dk_outcome_name(DK_NONE));
 		return;
@@ -265,6 +275,7 @@ static void dkim_finish(struct check_call *c)
 		conclude_unavailable(c, run->late ? "the message was not read" : "out of memory");
 		return;
 	}
+	set_domains(c, run, FACT_DKIM_UNKNOWN, DK_TEMPERROR);
 	best = best_of(run);
 	if (best->result.outcome == DK_TEMPERROR) {
 		conclude_unavailable(
@@ -272,10 +283,7 @@ static void dkim_finish(struct check_call *c)
 		return;
 	}
 	fact_set_word(&c->facts->v[FACT_DKIM], dk_outcome_name(best->result.outcome));
-	for (unsigned i = 0; i < run->n; i++)
-		if (run->v[i].result.outcome == DK_PASS)
-			fact_add_text(&c->facts->v[FACT_DKIM_DOMAIN], c->arena, run->v[i].sig.domain,
-				      strlen(run->v[i].sig.domain));
+	set_domains(c, run, FACT_DKIM_DOMAIN, DK_PASS);
 }
 
 /* ---- Authentication-Results ---- */
@@ -305,19 +313,23 @@ static void add_text(struct sbuf *out, const char *name, const char *value)
 		add_value(out, name, value, strlen(value));
 }
 
-/* As many characters of b= as no other signature of the message begins with, eight at least. */
+/* As many characters of b= as no other signature of the message begins with: eight at least, and no more than are of
+ * use. */
 static size_t shown_of_b(const struct run *run, unsigned at)
 {
 	const char *b = run->v[at].sig.b;
-	size_t n = B_SHOWN;
+	size_t len = strnlen(b, B_SHOWN_MAX), n = B_SHOWN;
 
 	for (unsigned i = 0; i < run->n; i++) {
-		const char *other = run->v[i].sig.b;
+		const char *other = i != at ? run->v[i].sig.b : NULL;
+		size_t same = 0;
 
-		while (i != at && other != NULL && n < strlen(b) && strcmp(b, other) != 0 && strncmp(b, other, n) == 0)
-			n++;
+		while (other != NULL && same < len && b[same] == other[same])
+			same++;
+		if (other != NULL && same >= n)
+			n = same + 1;
 	}
-	return n < strlen(b) ? n : strlen(b);
+	return n < len ? n : len;
 }
 
 static void add_result(struct sbuf *out, const struct run *run, unsigned i)
@@ -371,7 +383,7 @@ const struct check dkim_check = {
 	.scope = SCOPE_MESSAGE,
 	.stage = STAGE_HEADERS,
 	.all_headers = true,
-	.provides = FACT_BIT(FACT_DKIM) | FACT_BIT(FACT_DKIM_DOMAIN),
+	.provides = FACT_BIT(FACT_DKIM) | FACT_BIT(FACT_DKIM_DOMAIN) | FACT_BIT(FACT_DKIM_UNKNOWN),
 	.prepare = dkim_prepare,
 	.release = dkim_release,
 	.start = dkim_start,

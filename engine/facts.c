@@ -79,7 +79,7 @@ static void decode_fields(struct engine_session *s, const char *name, struct fac
 {
 	fact_set_absent(out);
 	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next)
-		if (ascii_equal(h->name, name))
+		if (txn_header_is(h->name, name))
 			add_decoded(s, h, out);
 }
 
@@ -89,7 +89,7 @@ static void add_addresses(struct engine_session *s, const char *name, struct fac
 	unsigned n;
 
 	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
-		if (!ascii_equal(h->name, name) || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
+		if (!txn_header_is(h->name, name) || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
 			continue;
 		for (unsigned i = 0; i < n; i++)
 			fact_add_text(out, s->txn->arena, v[i], strlen(v[i]));
@@ -102,7 +102,7 @@ static void from_domains(struct engine_session *s, struct fact_value *out)
 	unsigned n;
 
 	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
-		if (!ascii_equal(h->name, "From") || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
+		if (!txn_header_is(h->name, "From") || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
 			continue;
 		for (unsigned i = 0; i < n; i++) {
 			const char *domain = addr_domain(s->txn->arena, v[i]);

@@ -75,6 +75,19 @@ static bool is_inbound(const struct engine_session *s)
 	return f->state == FACT_KNOWN && strcmp(f->text->raw, "inbound") == 0;
 }
 
+/* What did not fit is left out from the last whole result on: half a result would make the field unreadable. */
+static void cut_back(struct sbuf *b, size_t head)
+{
+	static const char between[] = ";\n\t";
+	size_t at = b->len;
+
+	while (at > head && strncmp(b->p + at, between, sizeof between - 1) != 0)
+		at--;
+	b->len = at;
+	b->p[at] = '\0';
+	b->cut = false;
+}
+
 static void stamp(struct engine_session *s, struct header_edits *h)
 {
 	char buf[AUTHRES_MAX];
@@ -85,6 +98,8 @@ static void stamp(struct engine_session *s, struct header_edits *h)
 	sbuf_add(&b, s->snap->hostname);
 	head = b.len;
 	facts_authres(s, &b);
+	if (b.cut)
+		cut_back(&b, head);
 	if (b.len == head)
 		sbuf_add(&b, "; none");
 	headers_insert(h, "Authentication-Results", arena_strndup(s->txn->arena, b.p, b.len));

@@ -76,7 +76,7 @@ static void set(struct header_edits *h, const char *name, const char *value)
 	bool done = false;
 
 	for (struct field *f = h->fields; f != NULL; f = f->next) {
-		if (f->value == NULL || !ascii_equal(f->name, name))
+		if (f->value == NULL || !txn_header_is(f->name, name))
 			continue;
 		f->value = done ? NULL : value;
 		f->changed = true;
@@ -89,7 +89,7 @@ static void set(struct header_edits *h, const char *name, const char *value)
 static void remove_all(struct header_edits *h, const char *name)
 {
 	for (struct field *f = h->fields; f != NULL; f = f->next) {
-		if (ascii_equal(f->name, name)) {
+		if (txn_header_is(f->name, name)) {
 			f->value = NULL;
 			f->changed = true;
 		}
@@ -146,7 +146,7 @@ static void tag_subject(struct header_edits *h, const char *tag)
 	for (struct field *f = h->fields; f != NULL; f = f->next) {
 		const char *old;
 
-		if (f->value == NULL || !ascii_equal(f->name, "Subject"))
+		if (f->value == NULL || !txn_header_is(f->name, "Subject"))
 			continue;
 		for (old = f->value; ascii_is_space(*old); old++)
 			;
@@ -189,9 +189,9 @@ static bool is_forged(const struct header_edits *h, const struct field *f)
 
 	if (f->nth == 0 || f->value == NULL)
 		return false;
-	if (ascii_equal_n(f->name, prefix, sizeof prefix - 1))
+	if (txn_header_begins(f->name, prefix))
 		return true;
-	return snap->authres && ascii_equal(f->name, "Authentication-Results") &&
+	return snap->authres && txn_header_is(f->name, "Authentication-Results") &&
 	       authres_claims(f->value, strlen(f->value), snap->hostname);
 }
 

@@ -69,7 +69,8 @@ CONF_STRUCT(journal_settings, JOURNAL_SETTINGS);
 	S(DURATION, deadline, 0, "10s", "How long one stage may wait for DNS and Redis in all; at most 10s.")          \
 	S(STRINGS, charsets, 0, NULL, "Charsets to try on raw 8-bit headers; left out: KOI8-R and windows-1251.")      \
 	S(BOOL, authentication_results, 0, "true",                                                                     \
-	  "Whether inbound mail is stamped with Authentication-Results, when something is checked for it.")            \
+	  "Whether inbound mail is stamped with Authentication-Results, when SPF, DKIM or DMARC is checked; fields "   \
+	  "that claim to be ours are removed then.")                                                                   \
 	S(GROUP, milter, milter_settings, NULL, "The milter front end.")                                               \
 	S(GROUP, control, control_settings, NULL, "The control socket.")                                               \
 	S(GROUP, redis, redis_settings, NULL, "The Redis server.")                                                     \

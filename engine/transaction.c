@@ -302,9 +302,9 @@ static bool keeps(const struct engine_session *s, const char *name)
 	if (s->snap->all_headers)
 		return true;
 	for (unsigned i = 0; i < s->snap->n_keep; i++)
-		if (ascii_equal(name, s->snap->keep[i]))
+		if (txn_header_is(name, s->snap->keep[i]))
 			return true;
-	return ascii_equal_n(name, ours, sizeof ours - 1);
+	return txn_header_begins(name, ours);
 }
 
 /* As it was on the wire, where lines end in CRLF. */

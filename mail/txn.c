@@ -99,3 +99,21 @@ struct txn_header *txn_add_header(struct txn *t, const char *name, const char *v
 	t->headers_last = h;
 	return h;
 }
+
+static const char *skip_blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t')
+		p++;
+	return p;
+}
+
+bool txn_header_begins(const char *name, const char *prefix)
+{
+	return ascii_equal_n(skip_blanks(name), prefix, strlen(prefix));
+}
+
+bool txn_header_is(const char *name, const char *wanted)
+{
+	name = skip_blanks(name);
+	return ascii_equal_n(name, wanted, strlen(wanted)) && *skip_blanks(name + strlen(wanted)) == '\0';
+}

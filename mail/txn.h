@@ -65,6 +65,11 @@ struct txn {
 	enum stage stage;                          /* reached */
 };
 
+/* Whether a field has this name, in any case, also with the blanks before its colon that old mail may have (RFC 5322,
+ * section 4.5).  prefix: whether its name begins so. */
+bool txn_header_is(const char *name, const char *wanted);
+bool txn_header_begins(const char *name, const char *prefix);
+
 /* NULL when out of memory.  The arenas are their owners' (engine/). */
 struct conn *conn_new(struct arena *a);
 struct txn *txn_new(struct arena *a, struct conn *c);

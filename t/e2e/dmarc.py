@@ -425,6 +425,11 @@ def check_dkim():
                 ("www.bank.example", "bank.example", "temperror", "the bank's own, whose key cannot be had")):
             got = m.result(*signed(keys[signer], "a@" + author))
             tap.eq(got.split(" ")[0], want, "%s / %s: %s" % (author, signer, why))
+        forged = signed(keys["broken.example"], "a@bank.example") + [
+            "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=bank.example; s=gone; h=from; bh=AAAA; b=AAAA"]
+        tap.eq(m.result(*forged).split(" ")[0], "fail", "a forged signature of the bank's beside a key that cannot be had")
+        late = signed(keys["evil.example"], "a@bank.example") + signed(keys["www.bank.example"], "a@bank.example")[1:]
+        tap.eq(m.result(*late).split(" ")[0], "temperror", "the bank's own without a key, though another's passes")
         author = "a@relaxed.example"
         two = signed(keys["evil.example"], author) + signed(keys["relaxed.example"], author)[1:]
         tap.eq(m.result(*two).split(" ")[0], "pass", "one of two signatures")
