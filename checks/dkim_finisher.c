@@ -6,6 +6,7 @@
 #include "checks/dkim.h"
 #include "checks/dkim_login.h"
 #include "checks/dkim_sign.h"
+#include "checks/dmarc_from.h"
 #include "mail/addr.h"
 #include "util/bytes.h"
 #include "util/clock.h"
@@ -76,7 +77,7 @@ static const struct txn_header *only_from(const struct txn *t)
 	const struct txn_header *from = NULL;
 
 	for (const struct txn_header *f = t->headers; f != NULL; f = f->next) {
-		if (!ascii_equal(f->name, "From"))
+		if (!dmarc_from_is_field(f->name))
 			continue;
 		if (from != NULL)
 			return NULL;
@@ -95,38 +96,99 @@ static void tell_unsigned(const struct finish_call *c, const struct fact_text *a
 	log_info("dkim: %s: mail from %s is not signed: %s", c->txn->id, text, why);
 }
 
+/* Mail of several authors is signed only when one domain, *domain if that is set, speaks for all of them. */
+static bool speaks(const struct sign_state *s, const char *author_domain, const char **domain)
+{
+	const char *d = author_domain != NULL ? dk_signers_domain(&s->signers, author_domain) : NULL;
+
+	if (d == NULL || (*domain != NULL && strcmp(d, *domain) != 0))
+		return false;
+	*domain = d;
+	return true;
+}
+
+/*
+ * What keeps the field from being signed as `domain`; NULL: nothing does.  The addresses of FACT_FROM are those that
+ * can be parsed; mail clients may show others.
+ */
+static const char *unclear(const struct finish_call *c, const struct txn_header *field, const char *domain)
+{
+	struct dmarc_from from = { 0 };
+
+	if (field == NULL)
+		return "there are several From fields";
+	dmarc_from_add(&from, c->arena, field->value, field->value_n);
+	if (arena_failed(c->arena))
+		return "out of memory";
+	if (from.n == 0 || from.trick || from.doubtful || from.too_much)
+		return "mail clients may show another author";
+	for (unsigned i = 0; i < from.n; i++)
+		if (!speaks(c->state, from.domains[i], &domain))
+			return "its domain does not speak for all that From names";
+	return NULL;
+}
+
+/* How many '@' stand outside quoted strings and comments: some mail client may take each for an address. */
+static size_t count_ats(const struct txn_header *field)
+{
+	size_t ats = 0, comments = 0;
+	bool quoted = false;
+
+	for (const char *p = field->value; *p != '\0'; p++) {
+		if (*p == '\\' && p[1] != '\0' && (quoted || comments > 0))
+			p++;
+		else if (*p == '"' && comments == 0)
+			quoted = !quoted;
+		else if (*p == '(' && !quoted)
+			comments++;
+		else if (*p == ')' && !quoted && comments > 0)
+			comments--;
+		else if (*p == '@' && !quoted && comments == 0)
+			ats++;
+	}
+	return ats;
+}
+
+/* Whether the addresses are the sender's own. */
+static bool may_use(const struct finish_call *c, const struct fact_value *from, const struct txn_header *field)
+{
+	const struct sign_state *s = c->state;
+	const struct fact_value *user = &c->txn->facts.v[FACT_AUTH_USER];
+	const struct fact_text *login = user->state == FACT_KNOWN ? user->text : NULL;
+
+	for (unsigned i = 0; i < from->n; i++) {
+		if (!dk_logins_allow(s->logins, &from->text[i], login)) {
+			tell_unsigned(c, &from->text[i], "by sender_login it is not the sender's");
+			return false;
+		}
+	}
+	if (count_ats(field) != from->n) {
+		tell_unsigned(c, &from->text[0],
+			      "From may hold another address, that cannot be looked up in sender_login");
+		return false;
+	}
+	return true;
+}
+
 /* The domain that signs for this message; NULL: none does. */
 static const char *signing_domain(const struct finish_call *c)
 {
 	const struct sign_state *s = c->state;
 	const struct fact_value *from = &c->txn->facts.v[FACT_FROM];
-	const struct fact_value *user = &c->txn->facts.v[FACT_AUTH_USER];
-	const char *domain = NULL;
+	const struct txn_header *field = only_from(c->txn);
+	const char *domain = NULL, *why;
 
-	if (from->state != FACT_KNOWN)
+	if (from->state != FACT_KNOWN || from->n == 0)
 		return NULL;
-	for (unsigned i = 0; i < from->n; i++) {
-		const char *of = addr_domain(c->arena, from->text[i].folded);
-		const char *d = of != NULL ? dk_signers_domain(&s->signers, of) : NULL;
-
-		/* Mail of several authors is signed only when one domain speaks for all of them. */
-		if (d == NULL || (domain != NULL && strcmp(d, domain) != 0))
+	for (unsigned i = 0; i < from->n; i++)
+		if (!speaks(s, addr_domain(c->arena, from->text[i].folded), &domain))
 			return NULL;
-		domain = d;
-	}
-	if (only_from(c->txn) == NULL) {
-		tell_unsigned(c, &from->text[0], "there are several From fields");
+	why = unclear(c, field, domain);
+	if (why != NULL) {
+		tell_unsigned(c, &from->text[0], why);
 		return NULL;
 	}
-	for (unsigned i = 0; s->logins != NULL && i < from->n; i++) {
-		const struct fact_text *login = user->state == FACT_KNOWN ? user->text : NULL;
-
-		if (!dk_logins_allow(s->logins, &from->text[i], login)) {
-			tell_unsigned(c, &from->text[i], "by sender_login it is not the sender's");
-			return NULL;
-		}
-	}
-	return domain;
+	return s->logins == NULL || may_use(c, from, field) ? domain : NULL;
 }
 
 static bool sign_begin(struct finish_call *c)
@@ -143,7 +205,7 @@ static bool same_author(const struct finish_call *c)
 	unsigned same = 0, all = 0;
 
 	for (size_t i = 0; i < c->n_fields; i++) {
-		if (!ascii_equal(c->fields[i].name, "From"))
+		if (!dmarc_from_is_field(c->fields[i].name))
 			continue;
 		all++;
 		same += was != NULL && strcmp(c->fields[i].value, was->value) == 0;

@@ -220,6 +220,14 @@ def one(w, sender="alice@example.net", more=(), **client):
     return signatures(w.sink.wait(before + 1)[before].data)
 
 
+def one_from(w, line, **client):
+    """The same of a message with this From field."""
+    before = len(w.sink.taken)
+    text = line.encode() + b"\n" + message().split(b"\n", 1)[1]
+    sent(w.send(text, sender="alice@example.net", rcpts=AWAY, **client))
+    return signatures(w.sink.wait(before + 1)[before].data)
+
+
 OWNERS = """\
 # address: logins
 alice@example.net: alice, chief
@@ -261,6 +269,14 @@ def check_whose(w, main_key, sub_key):
     eq(one(w, "x@sub.example.net", ip="198.51.100.7", login="carol"), ["sub.example.net s1"], "one's domain")
     eq(one(w, "alice@example.net>, <bob@example.net", **inside), [], "not one's own with somebody else's")
     eq(one(w, "bob@example.net", **trusted), [], "a trusted network: not a user's")
+    for value in ("alice@example.net, bob@example.net x", "bob@example.net\x01, alice@example.net",
+                  "alice@example.net, =?utf-8?q?bob=40example.net?=", "alice@example.net, \"bob@example.net\"",
+                  "alice@example.net bob@example.net", "team: alice@example.net, bob@example.net;"):
+        eq(one_from(w, "From: " + value, **inside), [], "not what hides somebody else's: %r" % value)
+    eq(one(w, more=["From : bob@example.net"], **inside), [], "not with a second From field, with a blank at its name")
+    for value in ("\"bob@example.net, via desk\" <alice@example.net>", "alice@example.net (me @ home)",
+                  "=?utf-8?q?Al=C3=ADce?= <alice@example.net>"):
+        eq(one_from(w, "From: " + value, **inside), ["example.net m1"], "names are only names: %r" % value)
     eq(one(w, "cron@example.net", **trusted), ["example.net m1"], "but one that nobody owns")
 
     topic("after our own edits")
