@@ -13,8 +13,9 @@
 
 enum {
 	KEY_NAME_SIZE = 512,
-	B_SHOWN = 8,     /* characters of b= that tell signatures apart: RFC 6008, section 4 */
-	B_SHOWN_MAX = 32 /* of hostile ones that all begin alike */
+	AUTHORS_MAX = 16, /* domains of From by which signatures are chosen */
+	B_SHOWN = 8,      /* characters of b= that tell signatures apart: RFC 6008, section 4 */
+	B_SHOWN_MAX = 32  /* of hostile ones that all begin alike */
 };
 
 const struct name_value dk_canonicalizations[] = {
@@ -114,14 +115,101 @@ static struct dk_field *list_fields(const struct check_call *c, size_t *n)
 	return v;
 }
 
-static void read_signatures(struct check_call *c, struct run *run, const struct dk_field *fields, size_t n_fields)
+static bool is_signature_field(const struct dk_field *field)
+{
+	return ascii_equal(field->name, "DKIM-Signature");
+}
+
+/* Part of a field. */
+struct name {
+	const char *p;
+	size_t n;
+};
+
+static bool is_domain_byte(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_';
+}
+
+/* What stands behind each '@' in From: no more than a hint which signatures matter. */
+static unsigned find_authors(const struct dk_field *fields, size_t n, struct name out[AUTHORS_MAX])
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *p = fields[i].value, *end = p + fields[i].value_n;
+
+		if (!ascii_equal(fields[i].name, "From"))
+			continue;
+		while (found < AUTHORS_MAX && (p = memchr(p, '@', (size_t)(end - p))) != NULL) {
+			struct name d = { ++p, 0 };
+
+			for (; p < end && is_domain_byte(*p); p++)
+				d.n++;
+			if (d.n > 0)
+				out[found++] = d;
+		}
+	}
+	return found;
+}
+
+static bool is_within(struct name name, struct name other)
+{
+	return name.n >= other.n && ascii_equal_n(name.p + name.n - other.n, other.p, other.n) &&
+	       (name.n == other.n || name.p[name.n - other.n - 1] == '.');
+}
+
+/* Whether it can be evaluated and its domain is one of the authors', or above or below one: DMARC may need it. */
+static bool is_authors(struct arena *a, const struct name *authors, unsigned n, const struct dk_field *field)
+{
+	struct name domain;
+	struct dk_sig sig;
+
+	if (n == 0 || dk_sig_read(&sig, a, field->value, field->value_n) != NULL)
+		return false;
+	domain = (struct name){ sig.domain, strlen(sig.domain) };
+	for (unsigned i = 0; i < n; i++)
+		if (is_within(domain, authors[i]) || is_within(authors[i], domain))
+			return true;
+	return false;
+}
+
+/*
+ * Which fields are signatures to verify, max_signatures at most: the author's before those of forwarders and lists,
+ * who add theirs above.
+ */
+static bool *choose_signatures(struct check_call *c, const struct dk_field *fields, size_t n)
 {
 	const struct dkim_state *s = c->state;
+	bool *chosen = arena_calloc(c->arena, n + 1, sizeof *chosen);
+	struct name authors[AUTHORS_MAX];
+	size_t all = 0, left = s->max_signatures;
+	unsigned n_authors;
 
-	for (size_t i = 0; i < n_fields && run->n < s->max_signatures; i++) {
+	for (size_t i = 0; i < n; i++)
+		all += is_signature_field(&fields[i]);
+	n_authors = all > left ? find_authors(fields, n, authors) : 0;
+	for (size_t i = 0; chosen != NULL && left > 0 && i < n; i++)
+		if (is_signature_field(&fields[i]) && is_authors(c->arena, authors, n_authors, &fields[i])) {
+			chosen[i] = true;
+			left--;
+		}
+	for (size_t i = 0; chosen != NULL && left > 0 && i < n; i++)
+		if (is_signature_field(&fields[i]) && !chosen[i]) {
+			chosen[i] = true;
+			left--;
+		}
+	return chosen;
+}
+
+static void read_signatures(struct check_call *c, struct run *run, const struct dk_field *fields, size_t n_fields)
+{
+	const bool *chosen = choose_signatures(c, fields, n_fields);
+
+	for (size_t i = 0; chosen != NULL && i < n_fields; i++) {
 		struct signature *g = &run->v[run->n];
 
-		if (!ascii_equal(fields[i].name, "DKIM-Signature"))
+		if (!chosen[i])
 			continue;
 		g->field = &fields[i];
 		g->wrong = dk_sig_read(&g->sig, c->arena, fields[i].value, fields[i].value_n);

@@ -363,17 +363,49 @@ static void test_neighbours(void)
 static void test_many(void)
 {
 	struct mail m = plain();
-	const char *text;
+	const char *text = record_of(rsa, "");
 
-	publish(rsa, "");
+	fake_dns_clear();
+	fake_dns_txt("sel._domainkey.example.com", text, strlen(text));
 	for (unsigned i = 0; i < 9; i++)
-		sign_by(&m, rsa, i == 0 ? TAGS : "v=1; a=rsa-sha256; d=example.net; s=sel; h=from");
+		sign_by(&m, rsa,
+			arena_printf(a, "v=1; a=rsa-sha256; d=example.%s; s=sel; h=from", i == 0 ? "com" : "net"));
 	text = verify(&m);
 	is_str(fixture_fact(&f, FACT_DKIM), "permerror", "more signatures than are verified: the last is not");
 	is_int(fake_dns_asked("sel._domainkey.example.net"), 6, "six are, by default");
 	for (unsigned i = 0; i < 6; i++)
 		text = strstr(text, "dkim=") + 1;
 	ok(strstr(text, "dkim=") == NULL, "and told of");
+}
+
+/* Those of the author's domain are among the verified ones, however many others are above. */
+static void test_whose(void)
+{
+	static const char *const related[] = { "example.org", "mail.example.org", "b.a.example.org", "example.org" };
+	static const char *const authors[] = { " a@example.org", " a@Example.ORG", " a@example.org",
+					       " a@news.example.org" };
+	struct mail m;
+	const char *text, *record = record_of(rsa, "");
+
+	for (unsigned i = 0; i < sizeof related / sizeof related[0]; i++) {
+		const char *name = arena_printf(a, "sel._domainkey.%s", related[i]);
+
+		fake_dns_clear();
+		fake_dns_txt(name, record, strlen(record));
+		m = plain();
+		m.v[0].value = authors[i];
+		m.v[0].value_n = strlen(authors[i]);
+		sign_by(&m, rsa, arena_printf(a, "v=1; a=rsa-sha256; d=%s; s=sel; h=from", related[i]));
+		for (unsigned k = 0; k < 7; k++)
+			sign_by(&m, rsa, "v=1; a=rsa-sha256; d=notexample.org; s=sel; h=from");
+		add_top(&m, "DKIM-Signature", " v=1; d=example.org; nothing else");
+		text = verify(&m);
+		is_str(fixture_fact(&f, FACT_DKIM), "pass", "%s signs for%s", related[i], authors[i]);
+		is_str(fixture_fact(&f, FACT_DKIM_DOMAIN), related[i], "its domain");
+		is_int(fake_dns_asked("sel._domainkey.notexample.org"), 4, "six in all: one is malformed");
+		text = strstr(text, "dkim=pass");
+		ok(text != NULL && strstr(text + 1, "dkim=") == NULL, "reported in the header's order");
+	}
 }
 
 /* Two signatures whose b= begin alike are told apart. */
@@ -492,6 +524,7 @@ int main(void)
 	test_times();
 	test_neighbours();
 	test_many();
+	test_whose();
 	test_report();
 	test_every_field_signed();
 	test_long_line();
