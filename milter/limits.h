@@ -25,6 +25,10 @@ enum {
 	/* Connections that wake libmilter's listener (stop.c): enough that it looks at its flag after it was set. */
 	MILTER_KNOCKS = 16,
 
+	/* Of one packet of the MTA.  libmilter hangs up on more than 64 kB, and a header field alone may have 100 kB
+	 * (Postfix's header_size_limit). */
+	MILTER_PACKET_MAX = 1 << 20,
+
 	/* Of a worker's stack.  libmilter starts and ends workers all the time, as many as there are sessions that wait; libc
 	 * keeps 40 MB of stacks for new threads, which are five at the usual 8 MB, and then makes each anew. */
 	MILTER_STACK = 512 << 10,

@@ -147,6 +147,7 @@ static int bind_by_libmilter(const char *spec, mode_t mode, struct error_list *e
 	listening(&before);
 	mask = umask(~mode & 0777);
 	errno = 0;
+	(void)smfi_setmaxdatasize(MILTER_PACKET_MAX);
 	done = smfi_setconn((char *)spec) == MI_SUCCESS && smfi_setbacklog(MILTER_BACKLOG) == MI_SUCCESS &&
 	       smfi_opensocket(true) == MI_SUCCESS;
 	umask(mask);

@@ -33,7 +33,7 @@
 
 #include "t/lib/mta.h"
 
-enum { MAX_WORDS = 16, MAX_MACROS = 32, MAX_LINE = 1 << 16, PATIENCE = 60 };
+enum { MAX_WORDS = 16, MAX_MACROS = 32, MAX_LINE = 1 << 17, PATIENCE = 60 };
 
 struct talk {
 	const char *spec;

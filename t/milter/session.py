@@ -142,6 +142,9 @@ def check_hostile(t):
                   "rcpt <bob@example.net>", "data", "header Subject: " + long, "header %s: y" % long[:1000], "eoh",
                   "body x", "end", "quit")
     tap.ok(at(lines, "END").endswith("accept"), "long names and values: " + at(lines, "END"))
+    lines = t.say(CONNECT, "helo x", "mail <a@b.example>", "rcpt <bob@example.net>", "data",
+                  "header Subject: " + "x" * 102400, "eoh", "body text", "end", "quit")
+    tap.ok(at(lines, "END").endswith("accept"), "a field as long as Postfix lets one be: " + at(lines, "END"))
     tap.eq(at(t.say(message()), "END"), "accept", "it goes on serving")
 
 

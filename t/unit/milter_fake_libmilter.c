@@ -48,6 +48,11 @@ int smfi_setconn(char *conn)
 	return MI_SUCCESS;
 }
 
+size_t smfi_setmaxdatasize(size_t n)
+{
+	return n;
+}
+
 int smfi_setbacklog(int n)
 {
 	(void)n;
