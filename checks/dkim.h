@@ -30,7 +30,7 @@ CONF_STRUCT(dkim_sign_settings, DKIM_SIGN_SETTINGS);
 #define DKIM_SETTINGS(S)                                                                                               \
 	S(BOOL, verify, 0, "true", "Whether signatures are verified, and told of in Authentication-Results.")          \
 	S(INT, max_signatures, CONF_RANGE(1, 16), "6",                                                                 \
-	  "How many signatures of a message are verified: the first ones.")                                            \
+	  "How many signatures of a message are verified: those of the author's domain first, then the first ones.")   \
 	S(INT, min_key_bits, CONF_RANGE(1024, 8192), "1024", "RSA keys shorter than this are not believed.")           \
 	S(ENUM, on_error, checks_on_error, "inherit", "When DNS does not answer; inherit: what dns.on_error says.")    \
 	S(GROUPS, sign, dkim_sign_settings, NULL, "What is signed with; several entries of one domain all sign.")      \
