@@ -13,7 +13,9 @@
 #include "util/sbuf.h"
 
 enum {
-	VALUE_MAX = 16 << 10 /* of one field: what MTAs cut header lines at is far more than an address needs */
+	VALUE_MAX = 16 << 10, /* of one field: what MTAs cut header lines at is far more than an address needs */
+	TOTAL_MAX = 64 << 10, /* of all fields: their number is the sender's choice */
+	JOINED_MAX = 16       /* words of one domain that has white space in it */
 };
 
 struct scan {
@@ -222,6 +224,7 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 {
 	char joined[VALUE_MAX];
 	size_t i = next(s, at);
+	unsigned words = 1;
 	struct sbuf b;
 
 	s->from->doubtful = s->from->doubtful || (!in_name && !behind_word(s, at));
@@ -243,6 +246,10 @@ static void read_domain(struct scan *s, size_t at, bool in_name)
 	for (size_t k = next(s, i); k < s->n && s->v[k].kind == DMARC_WORD && !s->from->too_much; k = next(s, k)) {
 		if (b.len > 0 && b.p[b.len - 1] != '.' && s->v[k].p[0] != '.')
 			break;
+		if (words++ == JOINED_MAX) {
+			s->from->too_much = true;
+			break;
+		}
 		sbuf_addn(&b, s->v[k].p, s->v[k].n);
 		s->from->doubtful = true;
 		add_pieces(s, b.p, b.len, !in_name);
@@ -339,16 +346,28 @@ bool dmarc_from_is_field(const char *name)
 	return n == 4 && ascii_equal_n(name, "From", 4);
 }
 
+/* How much of a field is looked at. */
+static size_t allowed(struct dmarc_from *f, size_t n)
+{
+	size_t most = TOTAL_MAX - f->read < VALUE_MAX ? TOTAL_MAX - f->read : VALUE_MAX;
+
+	if (n > most) {
+		f->too_much = true;
+		n = most;
+	}
+	f->read += n;
+	return n;
+}
+
 void dmarc_from_add(struct dmarc_from *f, struct arena *a, const char *value, size_t n)
 {
 	struct scan s = { .from = f, .a = a };
 	bool *name;
 
 	f->fields++;
-	if (n > VALUE_MAX) {
-		f->too_much = true;
-		n = VALUE_MAX;
-	}
+	if (f->too_much)
+		return;
+	n = allowed(f, n);
 	s.v = dmarc_lex(a, value, n, &s.n, &s.broken);
 	if (s.v == NULL)
 		return;

@@ -19,12 +19,13 @@ struct dmarc_from {
 	bool trick;    /* a control character, or an encoded word where an address stands */
 	bool doubtful; /* mail clients may differ about it (groups, routes, what cannot be parsed): never a pass */
 	bool too_much; /* more domains, or more text, than is looked at */
+	size_t read;   /* bytes of all fields that were looked at */
 };
 
 /* Whether a field of this name is a From field to some mail client: in any case, with a blank before the colon. */
 bool dmarc_from_is_field(const char *name);
 
-/* Adds what one From field holds; *f is zero at first.  The domains are of the arena. */
+/* Adds what one From field holds, nothing once it is too much; *f is zero at first.  The domains are of the arena. */
 void dmarc_from_add(struct dmarc_from *f, struct arena *a, const char *value, size_t n);
 
 #endif

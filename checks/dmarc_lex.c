@@ -5,12 +5,18 @@
 #include "checks/dmarc_words.h"
 #include "util/bytes.h"
 
-enum { COMMENT_DEPTH = 32 };
+enum {
+	COMMENT_DEPTH = 32,
+	COMMENTS_OPEN = 32 /* that do not end: then no more are looked for, since each is read to the end */
+};
 
 struct lexer {
 	struct dmarc_token *v;
 	size_t n;
 	bool broken;
+	/* What is known not to end from here on is not looked for again: time stays linear. */
+	bool no_quotes, no_literals, no_words;
+	unsigned open_comments;
 };
 
 static struct dmarc_token *push(struct lexer *s, enum dmarc_token_kind kind, const char *p, size_t n, bool gap)
@@ -63,12 +69,18 @@ static const char *delimited(struct lexer *s, const char *p, const char *end, en
 	const char *behind = NULL;
 
 	*escapes = false;
-	if (*p == '(') {
+	if (*p == '(' && s->open_comments < COMMENTS_OPEN) {
 		*kind = DMARC_COMMENT;
 		behind = comment_end(p, end);
-	} else if (*p == '"' || *p == '[') {
-		*kind = *p == '"' ? DMARC_QUOTED : DMARC_LITERAL;
-		behind = delimited_end(p, end, *p == '"' ? '"' : ']', escapes);
+		s->open_comments += behind == NULL;
+	} else if (*p == '"' && !s->no_quotes) {
+		*kind = DMARC_QUOTED;
+		behind = delimited_end(p, end, '"', escapes);
+		s->no_quotes = behind == NULL;
+	} else if (*p == '[' && !s->no_literals) {
+		*kind = DMARC_LITERAL;
+		behind = delimited_end(p, end, ']', escapes);
+		s->no_literals = behind == NULL;
 	} else {
 		return NULL;
 	}
@@ -88,7 +100,7 @@ static void read_all(struct lexer *s, const char *p, const char *end)
 		if (ascii_is_space(*p)) {
 			gap = true;
 			p++;
-		} else if ((n = dmarc_words_match(p, (size_t)(end - p))) > 0) {
+		} else if ((n = dmarc_words_match(p, (size_t)(end - p), &s->no_words)) > 0) {
 			push(s, DMARC_ENCODED, p, n, gap);
 			p += n;
 			gap = false;
@@ -102,7 +114,7 @@ static void read_all(struct lexer *s, const char *p, const char *end)
 			gap = false;
 		} else {
 			while (p < end && !is_special(*p) && !ascii_is_space(*p) &&
-			       (p == from || dmarc_words_match(p, (size_t)(end - p)) == 0))
+			       (p == from || dmarc_words_match(p, (size_t)(end - p), &s->no_words) == 0))
 				p++;
 			push(s, DMARC_WORD, from, (size_t)(p - from), gap);
 			gap = false;

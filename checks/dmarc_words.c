@@ -1,6 +1,5 @@
 #include "checks/dmarc_words.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,11 +17,11 @@ struct word {
 };
 
 /* "=?charset?Q?text?=".  Spaces in the text are wrong, and decoded all the same by some. */
-static bool parse_word(const char *p, size_t n, struct word *w)
+static bool parse_word(const char *p, size_t n, bool *endless, struct word *w)
 {
 	const char *end = p + n, *charset, *encoding, *text, *close;
 
-	if (n < sizeof "=???" || p[0] != '=' || p[1] != '?')
+	if (*endless || n < sizeof "=???" || p[0] != '=' || p[1] != '?')
 		return false;
 	charset = p + 2;
 	encoding = memchr(charset, '?', (size_t)(end - charset));
@@ -36,6 +35,7 @@ static bool parse_word(const char *p, size_t n, struct word *w)
 		return false;
 	text = encoding + 3;
 	close = bytes_find(text, (size_t)(end - text), "?=", 2);
+	*endless = close == NULL;
 	if (close == NULL)
 		return false;
 	w->charset = (struct span){ charset, (size_t)(encoding - charset) };
@@ -44,11 +44,11 @@ static bool parse_word(const char *p, size_t n, struct word *w)
 	return true;
 }
 
-size_t dmarc_words_match(const char *p, size_t n)
+size_t dmarc_words_match(const char *p, size_t n, bool *endless)
 {
 	struct word w;
 
-	return parse_word(p, n, &w) ? w.n : 0;
+	return parse_word(p, n, endless, &w) ? w.n : 0;
 }
 
 static int hex_value(char c)
@@ -151,12 +151,12 @@ static void decode_word(const struct word *w, struct sbuf *out)
 void dmarc_words_decode(const char *p, size_t n, struct sbuf *out)
 {
 	size_t gap = 0; /* bytes of white space that were added behind a word */
-	bool behind = false;
+	bool behind = false, endless = false;
 
 	for (size_t i = 0; i < n;) {
 		struct word w;
 
-		if (p[i] == '=' && parse_word(p + i, n - i, &w)) {
+		if (p[i] == '=' && parse_word(p + i, n - i, &endless, &w)) {
 			if (behind && !out->cut)
 				out->p[out->len -= gap] = '\0';
 			decode_word(&w, out);

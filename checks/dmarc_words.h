@@ -5,12 +5,16 @@
 #ifndef MILLGATE_CHECKS_DMARC_WORDS_H
 #define MILLGATE_CHECKS_DMARC_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/sbuf.h"
 
-/* How long the encoded word is that begins at p; 0: none does. */
-size_t dmarc_words_match(const char *p, size_t n);
+/*
+ * How long the encoded word is that begins at p; 0: none does.  *endless, false at first, is kept from one call to the
+ * next, further right in the same text: it remembers that no word ends there, so that this is looked for once.
+ */
+size_t dmarc_words_match(const char *p, size_t n, bool *endless);
 
 /*
  * The text with its words decoded, the white space between neighbours left out; what UTF-16 and UTF-7 write keeps its

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks/dmarc_lex.h"
 #include "checks/dmarc_words.h"
 #include "t/lib/tap.h"
 
@@ -214,13 +215,88 @@ static void test_fields(void)
 	is_str(domains(), "bank.example evil.example", "all their domains");
 }
 
+/* What openers that do not end are made of. */
+static const char *const units[] = {
+	"(",    "<",       "\"",  "@",    "a. ",         "a@b.c,", "=?a?q?", "=?a?q?=40", "\\",      "[",   "@a ", ":",
+	"@ . ", "=?a?b?=", "(=?", "\xc3", "@a.\xc3\xbc", "\\\"",   "\\(",    "\\[",       "=?x?q?a", "()(", ". .",
+};
+
+enum { UNITS = sizeof units / sizeof units[0] };
+
+static size_t repeat(char *p, size_t most, const char *unit)
+{
+	size_t n = 0, len = strlen(unit);
+
+	for (; n + len < most; n += len)
+		memcpy(p + n, unit, len);
+	return n;
+}
+
+/* Far more than is ever given to it: with each opener read to the end this would take minutes. */
+static void test_linear(void)
+{
+	enum { MANY = 256 << 10 };
+	static const char *const starts[] = { "", "(", "\"", "[" };
+	char *p = malloc(MANY);
+
+	for (size_t i = 0; i < UNITS * (sizeof starts / sizeof starts[0]); i++) {
+		const char *start = starts[i / UNITS];
+		size_t n = strlen(start), count;
+		struct arena *a = arena_new(0);
+		bool broken;
+		struct sbuf b;
+
+		memcpy(p, start, n);
+		n += repeat(p + n, MANY - n, units[i % UNITS]);
+		if (dmarc_lex(a, p, n, &count, &broken) == NULL || count > n)
+			fail("no tokens of '%s%s'", start, units[i % UNITS]);
+		arena_free(&a);
+		sbuf_heap(&b, MANY + 1);
+		dmarc_words_decode(p, n, &b);
+		sbuf_done(&b);
+	}
+	ok(true, "what does not end is not looked for again and again");
+	free(p);
+}
+
+static void test_many_fields(void)
+{
+	enum { FIELDS = 120, SIZE = 16 << 10, TOTAL = 64 << 10 };
+	char *p = malloc(SIZE);
+
+	for (size_t i = 0; i < UNITS; i++) {
+		size_t n = repeat(p, SIZE, units[i]);
+
+		memset(&from, 0, sizeof from);
+		for (unsigned k = 0; k < FIELDS; k++)
+			dmarc_from_add(&from, arena, p, n);
+		if (from.fields != FIELDS || !from.too_much || from.read > TOTAL)
+			fail("%zu bytes of many fields of '%s' were read", from.read, units[i]);
+	}
+	ok(true, "all fields together have a limit");
+	free(p);
+	memset(&from, 0, sizeof from);
+	for (unsigned k = 0; k < FIELDS; k++)
+		dmarc_from_add(&from, arena, "ceo@bank.example", 16);
+	ok(from.n == 1 && !from.too_much, "which many short ones do not reach");
+	read_field(" ceo@bank . example . a . b . c . d . e . f . g . h . i . j . k . l . m");
+	ok(from.too_much, "and so have the parts of one domain");
+	read_field(" ceo@. . . . . . . . . . . . . . . . . . .bank.example");
+	ok(from.too_much, "also when there is nothing in them");
+}
+
+static void test_unclosed(void)
+{
+	doubtful(" [ \"q\" <ceo@bank.example> [x] x@evil.example [", "evil.example bank.example");
+	doubtful(" x@evil.example [ [ (ceo@bank.example)", "evil.example bank.example");
+	doubtful(" x@evil.example =?a?q?b =?a?q?ceo@bank.example", "evil.example bank.example");
+	doubtful(" \" \\\" \\\" ceo@bank.example (x@evil.example)", "bank.example evil.example");
+}
+
 static void test_limits(void)
 {
 	enum { MANY = 200000 };
 	char *p = malloc(MANY + 64);
-	static const char *const units[] = { "(",      "<",         "\"",  "@",    "a. ",        "a@b.c,",
-					     "=?a?q?", "=?a?q?=40", "\\",  "[",    "@a ",        ":",
-					     "@ . ",   "=?a?b?=",   "(=?", "\xc3", "@a.\xc3\xbc" };
 
 	read_field(
 		" a@1.x,a@2.x,a@3.x,a@4.x,a@5.x,a@6.x,a@7.x,a@8.x,a@9.x,a@10.x,a@11.x,a@12.x,a@13.x,a@14.x,a@15.x,a@16.x");
@@ -228,11 +304,9 @@ static void test_limits(void)
 	read_field(" a@1.x,a@2.x,a@3.x,a@4.x,a@5.x,a@6.x,a@7.x,a@8.x,a@9.x,a@10.x,a@11.x,a@12.x,a@13.x,a@14.x,a@15.x,"
 		   "a@16.x,ceo@bank.example");
 	ok(from.too_much, "one more");
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		size_t n = 0, len = strlen(units[i]);
+	for (size_t i = 0; i < UNITS; i++) {
+		size_t n = repeat(p, MANY, units[i]);
 
-		for (; n + len < MANY; n += len)
-			memcpy(p + n, units[i], len);
 		memset(&from, 0, sizeof from);
 		dmarc_from_add(&from, arena, p, n);
 		if (!from.too_much)
@@ -254,6 +328,8 @@ static void decodes(const char *text, const char *want)
 
 static void test_words(void)
 {
+	bool endless = false;
+
 	decodes("plain = text ?=", "plain = text ?=");
 	decodes("=?utf-8?q?a_b=41=4?=", "a bA=4");
 	decodes("x =?a?Q?1?= \n =?b?B?Mg==?= y", "x 12 y");
@@ -264,8 +340,11 @@ static void test_words(void)
 	decodes("=?utf-7?q?+AGEAYg-c+-+?=", "");
 	is_int(dmarc_words_match("=?a?q?"
 				 "?=x",
-				 9),
+				 9, &endless),
 	       8, "an empty word has a length");
+	ok(!endless, "and an end");
+	is_int(dmarc_words_match("=?a?q?xxx", 9, &endless), 0, "one without an end is none");
+	ok(endless, "which is remembered");
 }
 
 int main(void)
@@ -283,6 +362,9 @@ int main(void)
 	test_controls();
 	test_fields();
 	test_limits();
+	test_linear();
+	test_many_fields();
+	test_unclosed();
 	test_words();
 	arena_free(&arena);
 	return done_testing();
