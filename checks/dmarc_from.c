@@ -15,6 +15,7 @@
 enum {
 	VALUE_MAX = 16 << 10, /* of one field: what MTAs cut header lines at is far more than an address needs */
 	TOTAL_MAX = 64 << 10, /* of all fields: their number is the sender's choice */
+	NAMES_MAX = 256,      /* that are made A-labels, the same ones included: this is slow */
 	JOINED_MAX = 16       /* words of one domain that has white space in it */
 };
 
@@ -45,26 +46,24 @@ static void add_name(struct scan *s, const char *name)
 		f->domains[f->n++] = name;
 }
 
-static void add_domain(struct scan *s, const char *p, size_t n)
+static bool is_ascii(const char *p, size_t n)
 {
-	bool odd = false;
-
-	if (s->from->too_much)
-		return;
-	add_name(s, dmarc_domain_make(s->a, p, n, &odd));
-	s->from->doubtful = s->from->doubtful || odd;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)p[i] >= 0x80)
+			return false;
+	return true;
 }
 
-static bool is_domain_byte(char c)
+static bool is_host_byte(char c)
 {
-	return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c >= 0x80 || c == '.' || c == '-' || c == '_';
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_';
 }
 
 static size_t domain_run(const char *p, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && is_domain_byte(p[i]))
+	while (i < n && (is_host_byte(p[i]) || ((unsigned char)p[i] >= 0x80 && dmarc_lex_at(p + i, n - i) == 0)))
 		i++;
 	return i;
 }
@@ -79,6 +78,36 @@ static bool has_dot(const char *p, size_t n)
 	while (n > 0 && p[n - 1] == '.')
 		n--;
 	return memchr(p, '.', n) != NULL;
+}
+
+/* What is read of a name that cannot be: a client that does not show its odd letters shows another domain. */
+static void add_hosts(struct scan *s, const char *name)
+{
+	for (size_t run; *name != '\0'; name += run > 0 ? run : 1) {
+		for (run = 0; is_host_byte(name[run]); run++)
+			;
+		if (has_dot(name, run))
+			add_name(s, dmarc_domain_make(s->a, name, run, &s->from->doubtful));
+	}
+}
+
+static void add_domain(struct scan *s, const char *p, size_t n)
+{
+	bool odd = false;
+	const char *name;
+
+	if (++s->from->names > NAMES_MAX)
+		s->from->too_much = true;
+	if (s->from->too_much)
+		return;
+	name = dmarc_domain_make(s->a, p, n, &odd);
+	add_name(s, name);
+	s->from->doubtful = s->from->doubtful || odd;
+	if ((odd || name == NULL) && !is_ascii(p, n)) {
+		s->from->trick = true;
+		if (name != NULL)
+			add_hosts(s, name);
+	}
 }
 
 /* The domain of an address, or each part of it that could be one when it has letters that no domain has. */
@@ -99,15 +128,32 @@ static void add_pieces(struct scan *s, const char *p, size_t n, bool any)
 	}
 }
 
+/* Behind the next at sign; NULL when there is none. */
+static const char *behind_at(const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		size_t n = dmarc_lex_at(p, (size_t)(end - p));
+
+		if (n > 0)
+			return p + n;
+	}
+	return NULL;
+}
+
+static bool has_at(const char *p, size_t n)
+{
+	return behind_at(p, p + n) != NULL;
+}
+
 /* Every "@domain" of a text, whatever stands around it. */
 static void add_plain(struct scan *s, const char *p, size_t n)
 {
 	const char *end = p + n, *at = p;
 
-	while ((at = memchr(at, '@', (size_t)(end - at))) != NULL) {
+	while ((at = behind_at(at, end)) != NULL) {
 		size_t run;
 
-		for (at++; at < end && ascii_is_space(*at); at++)
+		for (; at < end && ascii_is_space(*at); at++)
 			;
 		run = domain_run(at, (size_t)(end - at));
 		if (has_dot(at, run))
@@ -169,7 +215,7 @@ static bool decodes_to_trick(const char *p, size_t n)
 		return false;
 	b = decoded(p, n);
 	trick = b.cut || has_control(b.p, b.len) || memchr(b.p, '\n', b.len) != NULL ||
-		(memchr(b.p, '@', b.len) != NULL && memchr(b.p, '<', b.len) != NULL);
+		(has_at(b.p, b.len) && memchr(b.p, '<', b.len) != NULL);
 	sbuf_done(&b);
 	return trick;
 }
@@ -266,7 +312,7 @@ static void read_encoded(struct scan *s, size_t i, bool in_name)
 	if (in_name)
 		return; /* names are judged together */
 	b = decoded(t->p, t->n);
-	if (touches || memchr(b.p, '@', b.len) != NULL || has_control(b.p, b.len))
+	if (touches || has_at(b.p, b.len) || has_control(b.p, b.len))
 		s->from->trick = true;
 	else
 		s->from->doubtful = true;
@@ -279,6 +325,7 @@ static void read_token(struct scan *s, size_t i, bool in_name)
 
 	switch (t->kind) {
 	case DMARC_SPECIAL:
+		s->from->trick = s->from->trick || (t->c == '@' && t->n > 1 && !in_name);
 		if (t->c == '@')
 			read_domain(s, i, in_name);
 		else if (strchr("<>,", t->c) == NULL || t->c == '\0')
@@ -287,7 +334,7 @@ static void read_token(struct scan *s, size_t i, bool in_name)
 	case DMARC_QUOTED:
 		if (!in_name || t->escapes)
 			add_plain(s, t->p, t->n);
-		if (!in_name && memchr(t->p, '@', t->n) != NULL)
+		if (!in_name && has_at(t->p, t->n))
 			s->from->doubtful = true;
 		if (decodes_to_trick(t->p, t->n))
 			s->from->trick = true;
@@ -380,6 +427,7 @@ void dmarc_from_add(struct dmarc_from *f, struct arena *a, const char *value, si
 	judge_names(&s, name);
 	check_brackets(&s);
 	f->doubtful = f->doubtful || s.broken;
+	f->trick = f->trick || (f->n == 0 && !is_ascii(value, n));
 	if (f->trick || s.broken) {
 		add_plain(&s, value, n);
 		add_decoded(&s, value, n);

@@ -16,10 +16,11 @@ struct dmarc_from {
 	unsigned fields;                     /* From fields */
 	const char *domains[DMARC_FROM_MAX]; /* each once, as of dmarc_domain_make(); "[...]" is an address literal */
 	unsigned n;
-	bool trick;    /* a control character, or an encoded word where an address stands */
-	bool doubtful; /* mail clients may differ about it (groups, routes, what cannot be parsed): never a pass */
-	bool too_much; /* more domains, or more text, than is looked at */
-	size_t read;   /* bytes of all fields that were looked at */
+	bool trick; /* a control character; or an encoded word, or letters that no name has, where an address stands */
+	bool doubtful;  /* mail clients may differ about it (groups, routes, what cannot be parsed): never a pass */
+	bool too_much;  /* more domains, or more text, than is looked at */
+	unsigned names; /* domains that were seen, the same ones included */
+	size_t read;    /* bytes of all fields that were looked at */
 };
 
 /* Whether a field of this name is a From field to some mail client: in any case, with a blank before the colon. */

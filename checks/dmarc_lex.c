@@ -62,6 +62,16 @@ static bool is_special(char c)
 	return c == '\0' || strchr("()<>[]:;@,\"\\", c) != NULL;
 }
 
+size_t dmarc_lex_at(const char *p, size_t n)
+{
+	static const char fullwidth[] = "\xef\xbc\xa0", small[] = "\xef\xb9\xab"; /* U+FF20, U+FE6B */
+	enum { WIDE = sizeof fullwidth - 1 };
+
+	if (n > 0 && *p == '@')
+		return 1;
+	return n >= WIDE && (memcmp(p, fullwidth, WIDE) == 0 || memcmp(p, small, WIDE) == 0) ? WIDE : 0;
+}
+
 /* The end of a delimited token that begins at p, with its kind; NULL: none does, or it does not end. */
 static const char *delimited(struct lexer *s, const char *p, const char *end, enum dmarc_token_kind *kind,
 			     bool *escapes)
@@ -108,12 +118,17 @@ static void read_all(struct lexer *s, const char *p, const char *end)
 			push(s, kind, p + 1, (size_t)(behind - p) - 2, gap)->escapes = escapes;
 			p = behind;
 			gap = kind == DMARC_COMMENT;
+		} else if ((n = dmarc_lex_at(p, (size_t)(end - p))) > 0) {
+			push(s, DMARC_SPECIAL, p, n, gap)->c = '@';
+			p += n;
+			gap = false;
 		} else if (is_special(*p)) {
 			push(s, DMARC_SPECIAL, p, 1, gap)->c = *p;
 			p++;
 			gap = false;
 		} else {
 			while (p < end && !is_special(*p) && !ascii_is_space(*p) &&
+			       dmarc_lex_at(p, (size_t)(end - p)) == 0 &&
 			       (p == from || dmarc_words_match(p, (size_t)(end - p), &s->no_words) == 0))
 				p++;
 			push(s, DMARC_WORD, from, (size_t)(p - from), gap);

@@ -20,7 +20,7 @@ enum dmarc_token_kind {
 
 struct dmarc_token {
 	enum dmarc_token_kind kind;
-	char c;        /* DMARC_SPECIAL */
+	char c;        /* DMARC_SPECIAL; a wide at sign is an '@' whose n is not 1 */
 	bool escapes;  /* DMARC_QUOTED: it has backslashes within */
 	const char *p; /* its text, without the delimiters; points into the value */
 	size_t n;
@@ -32,5 +32,8 @@ struct dmarc_token {
  * character is a DMARC_SPECIAL then.
  */
 struct dmarc_token *dmarc_lex(struct arena *a, const char *p, size_t n, size_t *count, bool *broken);
+
+/* How long the at sign is that stands at p, or what is made one when names are normalised (NFKC); 0: none does. */
+size_t dmarc_lex_at(const char *p, size_t n);
 
 #endif

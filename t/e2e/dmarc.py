@@ -281,6 +281,15 @@ TRICKS = [
     ("a dot at the end", ["ceo@bank.example."]),
     ("a space in the domain", ["ceo@bank. example"]),
     ("full-width letters", ["ceo@\uff42ank\u3002example"]),
+    ("a no-break space behind the domain", ["<ceo@bank.example\u00a0>"]),
+    ("an ideographic space behind the domain", ["<ceo@bank.example\u3000>"]),
+    ("a line separator behind the domain", ["<ceo@bank.example\u2028>"]),
+    ("a no-break space before the domain", ["<ceo@\u00a0bank.example>"]),
+    ("a full-width at sign", ["<ceo\uff20bank.example>"]),
+    ("a small at sign", ["<ceo\ufe6bbank.example>"]),
+    ("a full-width at sign beside an address", ["<ceo\uff20bank.example> <x@evil.example>"]),
+    ("an encoded full-width at sign", ["=?utf-8?Q?ceo=EF=BC=A0bank.example?=@evil.example"]),
+    ("a hundred fields that do not end", ["[" * 16000] * 100 + ["ceo@bank.example"]),
     ("17 domains", [",".join("a@%d.evil.example" % i for i in range(16)) + ",ceo@bank.example"]),
 ]
 
@@ -303,7 +312,9 @@ def check_tricks():
                              ("a group", ["Friends: x@evil.example;"]), ("no address", ["nobody"]),
                              ("no From", ["To: bob"]),
                              ("an empty From", [""]), ("an encoded local part", ["=?utf-8?Q?x?=@evil.example"]),
-                             ("a route", ["<@evil.example:x@evil.example>"])):
+                             ("a route", ["<@evil.example:x@evil.example>"]),
+                             ("an odd letter in an address that passes", ["<x@evil.example\u00a0>"]),
+                             ("only a name, not in ASCII", ["J\u00fcrgen"])):
             got = m.result(*fields, sender="x@evil.example")
             tap.ok(got.startswith("permerror"), "%s: %s" % (name, got))
     tap.topic("names that only look so")

@@ -153,13 +153,63 @@ static void test_domain_shapes(void)
 	doubtful(" ceo@.bank.example", "bank.example");
 	doubtful(" ceo@bank.example/x", "bank.example");
 	doubtful(" ceo@bank.example?x.evil.example", "bank.example x.evil.example");
-	doubtful(" ceo@\xff.bank.example", "\xff.bank.example");
 	doubtful(" x@[192.0.2.1]", "192.0.2.1");
 	doubtful(" \x1b$B;3ED\x1b(B <j@bank.example>", "bank.example");
 	doubtful(" x@[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]");
 	doubtful(" x@[bank.example]", "bank.example");
 	doubtful(" ceo@", "");
 	doubtful(" ceo@, x@evil.example", "evil.example");
+}
+
+/* What is not shown, or is read as something else, in other scripts. */
+static void test_wide(void)
+{
+	trick(" ceo@\xff.bank.example", "\xff.bank.example bank.example");
+	trick(" <ceo@bank.example\u00a0>", "bank.example  bank.example");
+	trick(" <ceo@bank.example\u3000>", "bank.example  bank.example");
+	trick(" <ceo@\u3000"
+	      "bank.example>",
+	      " bank.example bank.example");
+	trick(" <ceo@bank.example\u2028>", "bank.example\u2028 bank.example");
+	trick(" <ceo@b\u00fc"
+	      "cher.example\u00a0>",
+	      "xn--bcher-kva.example  xn--bcher-kva.example");
+	trick(" <ceo\uff20"
+	      "bank.example>",
+	      "bank.example");
+	trick(" <ceo\ufe6b"
+	      "bank.example>",
+	      "bank.example");
+	trick(" <ceo\uff20"
+	      "bank.example> <x@evil.example>",
+	      "bank.example evil.example");
+	trick(" <x@evil.example\uff20"
+	      "bank.example>",
+	      "evil.example bank.example");
+	trick(" =?utf-8?Q?ceo=EF=BC=A0bank.example?= x@evil.example", "evil.example bank.example");
+	trick(" =?utf-8?Q?<ceo=EF=BC=A0bank.example>?= <x@evil.example>", "evil.example bank.example");
+	trick(" ceo@\u00ad", "");
+	trick(" J\u00fcrgen", "");
+	doubtful(" x@evil.example (ceo\uff20"
+		 "bank.example)",
+		 "evil.example bank.example");
+	doubtful(" \"ceo\uff20"
+		 "bank.example\", x@evil.example",
+		 "bank.example evil.example");
+	doubtful(" ceo\uff20"
+		 "bank.example <x@evil.example>",
+		 "bank.example evil.example");
+	plain(" \"ceo\uff20"
+	      "bank.example\" <x@evil.example>",
+	      "evil.example");
+	plain(" \u682a\uff20\u4f1a <x@evil.example>", "evil.example");
+	plain(" <ceo@bank.ex\u00ad"
+	      "ample>",
+	      "bank.example");
+	plain(" <ceo@\uff42"
+	      "ank\u3002"
+	      "example>",
+	      "bank.example");
 }
 
 static void test_encoded(void)
@@ -279,6 +329,10 @@ static void test_many_fields(void)
 	for (unsigned k = 0; k < FIELDS; k++)
 		dmarc_from_add(&from, arena, "ceo@bank.example", 16);
 	ok(from.n == 1 && !from.too_much, "which many short ones do not reach");
+	memset(&from, 0, sizeof from);
+	for (unsigned k = 0; k < 2 * DMARC_FROM_MAX * DMARC_FROM_MAX; k++)
+		dmarc_from_add(&from, arena, "ceo@b\u00fc.example", 15);
+	ok(from.n == 1 && from.too_much, "names that are slow to read have one of their own");
 	read_field(" ceo@bank . example . a . b . c . d . e . f . g . h . i . j . k . l . m");
 	ok(from.too_much, "and so have the parts of one domain");
 	read_field(" ceo@. . . . . . . . . . . . . . . . . . .bank.example");
@@ -358,6 +412,7 @@ int main(void)
 	test_quotes();
 	test_routes();
 	test_domain_shapes();
+	test_wide();
 	test_encoded();
 	test_controls();
 	test_fields();
