@@ -82,6 +82,41 @@ const char *dmarc_domain_make(struct arena *a, const char *p, size_t n, bool *od
 	return len > 0 ? text : NULL;
 }
 
+static size_t utf8_length(const char *p)
+{
+	size_t n = 1;
+
+	while (((unsigned char)p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+/* Whether a name may have this letter.  Some cannot begin a label, others not stand behind Latin ones. */
+static bool is_letter(struct arena *a, const char *p, size_t n)
+{
+	enum { UTF8_MAX = 4 };
+	char later[1 + UTF8_MAX] = "a";
+	bool odd_alone = false, odd_later = false;
+
+	if (n == 1)
+		return is_ldh(*p) || *p == '.';
+	if (n > UTF8_MAX)
+		return false;
+	memcpy(later + 1, p, n);
+	if (dmarc_domain_make(a, later, n + 1, &odd_later) != NULL && !odd_later)
+		return true;
+	return dmarc_domain_make(a, p, n, &odd_alone) != NULL && !odd_alone;
+}
+
+size_t dmarc_domain_span(struct arena *a, const char *text)
+{
+	size_t span = 0;
+
+	while (text[span] != '\0' && is_letter(a, text + span, utf8_length(text + span)))
+		span += utf8_length(text + span);
+	return span;
+}
+
 unsigned dmarc_domain_labels(const char *domain)
 {
 	unsigned n = 1;

@@ -15,6 +15,9 @@
  */
 const char *dmarc_domain_make(struct arena *a, const char *p, size_t n, bool *odd);
 
+/* How many bytes at the beginning of a text are letters that names have, one by one. */
+size_t dmarc_domain_span(struct arena *a, const char *text);
+
 unsigned dmarc_domain_labels(const char *domain);
 
 /* Its last n labels, or all of it; points into it. */

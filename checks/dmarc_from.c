@@ -29,21 +29,24 @@ struct scan {
 
 /* ---- Domains ---- */
 
-static void add_name(struct scan *s, const char *name)
+/* Whether it is one that was not there. */
+static bool add_name(struct scan *s, const char *name)
 {
 	struct dmarc_from *f = s->from;
 
 	if (name == NULL) {
 		f->doubtful = true;
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < f->n; i++)
 		if (strcmp(f->domains[i], name) == 0)
-			return;
-	if (f->n == DMARC_FROM_MAX)
+			return false;
+	if (f->n == DMARC_FROM_MAX) {
 		f->too_much = true;
-	else
-		f->domains[f->n++] = name;
+		return false;
+	}
+	f->domains[f->n++] = name;
+	return true;
 }
 
 static bool is_ascii(const char *p, size_t n)
@@ -84,16 +87,15 @@ static bool has_dot(const char *p, size_t n)
 static void add_hosts(struct scan *s, const char *name)
 {
 	for (size_t run; *name != '\0'; name += run > 0 ? run : 1) {
-		for (run = 0; is_host_byte(name[run]); run++)
-			;
-		if (has_dot(name, run))
+		run = dmarc_domain_span(s->a, name);
+		if (has_dot(name, run) || !is_ascii(name, run))
 			add_name(s, dmarc_domain_make(s->a, name, run, &s->from->doubtful));
 	}
 }
 
 static void add_domain(struct scan *s, const char *p, size_t n)
 {
-	bool odd = false;
+	bool odd = false, added;
 	const char *name;
 
 	if (++s->from->names > NAMES_MAX)
@@ -101,11 +103,11 @@ static void add_domain(struct scan *s, const char *p, size_t n)
 	if (s->from->too_much)
 		return;
 	name = dmarc_domain_make(s->a, p, n, &odd);
-	add_name(s, name);
+	added = add_name(s, name);
 	s->from->doubtful = s->from->doubtful || odd;
 	if ((odd || name == NULL) && !is_ascii(p, n)) {
 		s->from->trick = true;
-		if (name != NULL)
+		if (added)
 			add_hosts(s, name);
 	}
 }

@@ -174,6 +174,12 @@ static void test_wide(void)
 	trick(" <ceo@b\u00fc"
 	      "cher.example\u00a0>",
 	      "xn--bcher-kva.example  xn--bcher-kva.example");
+	trick(" <ceo@b\u00fc"
+	      "cher.example\u2028>",
+	      "b\u00fc"
+	      "cher.example\u2028 xn--bcher-kva.example");
+	trick(" <ceo@\u05d0\u05d1.example\u2028>", "\u05d0\u05d1.example\u2028 xn--4dbc.example");
+	trick(" <ceo@u\u0308.example\u2028>", "u\u0308.example\u2028 xn--tda.example");
 	trick(" <ceo\uff20"
 	      "bank.example>",
 	      "bank.example");
