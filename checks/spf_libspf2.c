@@ -21,6 +21,7 @@ struct layer {
 	SPF_dns_server_t server; /* its hook points back */
 	const struct spf_dns *dns;
 	const struct dns_answer *names; /* of the last MX or PTR answer: asking for their addresses is no term */
+	bool ptr; /* it was a PTR answer: its names are the client's, and void ones no fault of the record */
 	unsigned terms, voids, questions;
 	bool began; /* the domain's own record, which is no term, was asked for */
 	const char *limit;
@@ -69,8 +70,10 @@ static SPF_dns_rr_t *shape(struct layer *l, const char *domain, ns_type type, co
 				: answer->status == DNS_NODATA   ? NO_DATA
 								 : TRY_AGAIN;
 	SPF_dns_rr_t *rr = SPF_dns_rr_new_init(&l->server, domain, type, 0, status);
+	/* More than ten names of a client are ignored (section 4.6.4); the library would call that an error. */
+	unsigned n = (int)type == ns_t_ptr && answer->n > SPF_NAMES_MAX ? (unsigned)SPF_NAMES_MAX : answer->n;
 
-	for (unsigned i = 0; rr != NULL && i < answer->n; i++) {
+	for (unsigned i = 0; rr != NULL && i < n; i++) {
 		if (SPF_dns_rr_buf_realloc(rr, (int)i, data_size(&answer->v[i], type)) != SPF_E_SUCCESS) {
 			SPF_dns_rr_free(rr);
 			return NULL;
@@ -117,11 +120,13 @@ static const struct dns_answer *ask(struct layer *l, const char *domain, enum dn
 	answer = l->dns->ask(l->dns->ctx, domain, type);
 	if (type == DNS_MX && answer->n > SPF_NAMES_MAX)
 		l->limit = "more than ten MX names";
-	if ((type == DNS_MX || type == DNS_A || type == DNS_AAAA) &&
+	if ((type == DNS_MX || type == DNS_A || type == DNS_AAAA) && !(l->ptr && is_listed(l, domain)) &&
 	    (answer->status == DNS_NXDOMAIN || answer->status == DNS_NODATA) && ++l->voids > SPF_VOIDS_MAX)
 		l->limit = "more than two look-ups that found nothing";
-	if (type == DNS_MX || type == DNS_PTR)
+	if (type == DNS_MX || type == DNS_PTR) {
 		l->names = answer;
+		l->ptr = type == DNS_PTR;
+	}
 	return l->limit == NULL ? answer : &refused;
 }
 
