@@ -167,9 +167,10 @@ static void test_much(void)
 static void test_remembered(void)
 {
 	struct attack a;
-	struct fact_value *v = &a.f.facts.v[FACT_SUBJECT];
+	struct fact_value *v;
 
 	attack_open(&a, "^a*$");
+	v = &a.f.facts.v[FACT_SUBJECT];
 	attack_add(&a, 5, "");
 	is_str(attack_result(&a), "reject", "it matches");
 	((char *)v->text->raw)[0] = 'b'; /* of the arena: nothing else would show */
