@@ -89,10 +89,11 @@ static ptrdiff_t split_line(const char *p, size_t n)
 	return end != NULL ? end - p + 1 : 0;
 }
 
-static bool serve(void *ctx, const char *request, size_t n, struct sbuf *out)
+static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
 {
 	struct control *c = ctx;
 
+	(void)conn;
 	n--; /* the LF */
 	if (n > 0 && request[n - 1] == '\r')
 		n--;

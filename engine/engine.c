@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/keeper.h"
 #include "engine/loop.h"
 #include "engine/session.h"
 #include "util/clock.h"
@@ -20,6 +21,7 @@ struct engine {
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* signalled when the last open transaction ends */
 	struct snapshot *current;
+	struct keeper *keeper;
 	struct loop *base; /* serves the control socket for as long as the engine lives; knows no Redis */
 	struct engine_session *open;
 	unsigned n_open;
@@ -72,7 +74,10 @@ int engine_start(struct engine *e, struct error_list *errors)
 	if (e->base == NULL)
 		return -1;
 	e->current->loop = loop_start(&e->current->set, errors);
-	return e->current->loop != NULL ? 0 : -1;
+	if (e->current->loop == NULL)
+		return -1;
+	e->keeper = keeper_start(e, errors);
+	return e->keeper != NULL ? 0 : -1;
 }
 
 void engine_free(struct engine **ep)
@@ -82,6 +87,7 @@ void engine_free(struct engine **ep)
 	*ep = NULL;
 	if (e == NULL)
 		return;
+	keeper_stop(&e->keeper);
 	snapshot_unref(&e->current);
 	loop_unref(&e->base);
 	connections_free(&e->connections);
@@ -136,6 +142,7 @@ static int reload(struct engine *e, struct error_list *errors)
 	old = e->current;
 	e->current = fresh;
 	pthread_mutex_unlock(&e->lock);
+	keeper_wake(e->keeper);
 	log_set_level((enum log_level)fresh->set.log.level);
 	snapshot_unref(&old);
 	atomic_fetch_add(&e->reloads, 1);
@@ -266,6 +273,23 @@ void engine_print_rules(struct engine *e, bool json, struct sbuf *out)
 
 	rules_print(s->rules, json, out);
 	snapshot_unref(&s);
+}
+
+bool engine_print_check(struct engine *e, const char *name, struct sbuf *out)
+{
+	struct snapshot *s = engine_snapshot(e);
+	bool found = false;
+
+	for (unsigned i = 0; i < s->n_checks && !found; i++) {
+		const struct snapshot_check *k = &s->checks[i];
+
+		if (k->state == NULL || k->def->status == NULL || strcmp(k->def->name, name) != 0)
+			continue;
+		k->def->status(k->state, out);
+		found = true;
+	}
+	snapshot_unref(&s);
+	return found;
 }
 
 void engine_count(struct engine *e, enum verdict_kind kind)

@@ -60,6 +60,9 @@ struct net *engine_net(struct engine *e);
 /* `millgate rules`. */
 void engine_print_rules(struct engine *e, bool json, struct sbuf *out);
 
+/* How the check of that name is doing, as a JSON object; false when there is none, or it is not configured. */
+bool engine_print_check(struct engine *e, const char *name, struct sbuf *out);
+
 /* What control/ answers to "status": a JSON object of counters. */
 void engine_print_status(struct engine *e, struct sbuf *out);
 
@@ -76,6 +79,11 @@ struct engine_needs {
 
 /* A new session, bound to the configuration in force.  NULL when out of memory. */
 struct engine_session *engine_open(struct engine *e);
+/*
+ * A session of which no more than the envelope will be told (Postfix's policy protocol): a rule that reads more never
+ * fires in it.  It is not counted among the client's connections.
+ */
+struct engine_session *engine_open_envelope(struct engine *e);
 const struct engine_needs *engine_session_needs(const struct engine_session *s);
 
 enum answer_kind { ANSWER_CONTINUE, ANSWER_REJECT, ANSWER_DEFER };
@@ -90,7 +98,29 @@ struct engine_connect {
 	const char *ptr;     /* {client_ptr}, or NULL */
 	const char *resolve; /* {client_resolve}: OK, FORGED, FAIL, TEMP; or NULL */
 	bool smtp;           /* false: non_smtpd_milters */
+	unsigned port;       /* the client's; 0: unknown */
+	const char *server;  /* the MTA's own address in this session, "192.0.2.1"; NULL: unknown */
+	unsigned server_port;
 };
+
+/* ---- What a front end needs that is asked about single recipients, and is not told how a transaction ends ---- */
+
+/*
+ * Whether another front end has this very transaction open, told by the client's address and port, the MTA's address and
+ * port as far as both know them, and the sender: that one decides, and nothing may be counted twice.
+ */
+bool engine_has_twin(struct engine *e, const struct engine_connect *c, const char *sender_arg);
+
+/* Nothing more may come for the open transaction: a drain does not wait for it, and gives back what it holds.  The next
+ * event unparks it. */
+void engine_park(struct engine_session *s);
+
+/* Commits what was asked so far: when nobody will tell whether the message was taken. */
+void engine_settle(struct engine_session *s);
+
+/* The header fields that rules add who know all they need by now: EDIT_ADD_HEADER, EDIT_INSERT_HEADER.  Valid until
+ * the next event. */
+const struct edit *engine_early_headers(struct engine_session *s);
 struct engine_mail {
 	const char *arg;       /* "<alice@example.org>" */
 	const char *auth_user; /* {auth_authen}; NULL or "": none */
@@ -107,6 +137,8 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a);
 /* A recipient that the MTA refused by itself ({rcpt_mailer} = error). */
 void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *reply);
 void engine_data(struct engine_session *s, const char *queue_id, struct answer *a);
+/* ENVELOPE: the message's size, before engine_end(). */
+void engine_size(struct engine_session *s, int64_t size);
 void engine_header(struct engine_session *s, const char *name, const char *value, struct answer *a);
 void engine_headers_end(struct engine_session *s, struct answer *a);
 void engine_body(struct engine_session *s, const void *p, size_t n, struct answer *a);

@@ -445,6 +445,20 @@ void facts_body(struct engine_session *s, const void *p, size_t n)
 	}
 }
 
+void facts_refused(struct engine_session *s, const char *reply)
+{
+	struct check_call c;
+
+	for (unsigned i = 0; i < s->snap->n_checks; i++) {
+		const struct snapshot_check *k = &s->snap->checks[i];
+
+		if (k->state == NULL || k->wanted == 0 || k->def->refused == NULL)
+			continue;
+		make_call(s, i, NULL, &c);
+		k->def->refused(&c, reply);
+	}
+}
+
 void facts_authres(struct engine_session *s, struct sbuf *out)
 {
 	struct facts_view v = { .s = s, .stage = STAGE_END };

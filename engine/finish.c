@@ -40,6 +40,8 @@ void finish_begin(struct engine_session *s)
 {
 	struct finish_call c;
 
+	bool body = false;
+
 	for (unsigned i = 0; i < s->snap->n_finishers; i++) {
 		const struct snapshot_finisher *k = &s->snap->finishers[i];
 
@@ -47,10 +49,12 @@ void finish_begin(struct engine_session *s)
 			continue;
 		make_finish(s, k, &c);
 		pull(s, k->def->inputs);
-		if (k->def->begin(&c))
-			s->finishing |= 1u << i;
+		if (!k->def->begin(&c))
+			continue;
+		s->finishing |= 1u << i;
+		body = body || k->def->body;
 	}
-	if (s->finishing != 0)
+	if (body)
 		s->spool = spool_new(SPOOL_MEMORY, NULL);
 }
 

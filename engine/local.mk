@@ -8,6 +8,7 @@ libengine_a_SOURCES = \
 	engine/facts.c \
 	engine/finish.c \
 	engine/headers.c \
+	engine/keeper.c engine/keeper.h \
 	engine/loop.c engine/loop.h \
 	engine/machine.c \
 	engine/merge.c \

@@ -21,6 +21,21 @@ static int keep_name(struct snapshot *s, const char *name, unsigned room)
 	return 0;
 }
 
+/* The names that finishers read. */
+static unsigned finisher_names(struct snapshot *s, unsigned room)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n_finishers; i++) {
+		const char *const *name = s->finishers[i].def->headers;
+
+		for (; s->finishers[i].state != NULL && name != NULL && *name != NULL; name++, n++)
+			if (room > 0)
+				(void)keep_name(s, *name, room);
+	}
+	return n;
+}
+
 /* The names whose fields edits touch: their number and old values must be known. */
 static unsigned edited_names(const struct snapshot *s, const char **names, unsigned room)
 {
@@ -46,7 +61,8 @@ static int find_kept(struct snapshot *s)
 	for (size_t i = 0; i < rules_count(s->rules); i++)
 		for (const struct rule_action *a = rules_at(s->rules, i)->actions; a != NULL; a = a->next)
 			n_actions++;
-	room = n_headers + n_actions + 5; /* Subject, From, To, Cc, Authentication-Results */
+	/* Subject, From, To, Cc, Authentication-Results */
+	room = n_headers + n_actions + 5 + finisher_names(s, 0);
 	s->keep = arena_calloc(s->arena, room, sizeof *s->keep);
 	edited = arena_calloc(s->arena, n_actions + 1, sizeof *edited);
 	if (s->keep == NULL || edited == NULL)
@@ -56,6 +72,7 @@ static int find_kept(struct snapshot *s)
 		(void)keep_name(s, headers[i], room);
 	for (unsigned i = 0; i < n_edited; i++)
 		(void)keep_name(s, edited[i], room);
+	(void)finisher_names(s, room);
 	if (wants(s, FACT_SUBJECT))
 		(void)keep_name(s, "Subject", room);
 	if (wants(s, FACT_FROM) || wants(s, FACT_FROM_DOMAIN))
@@ -95,9 +112,20 @@ static void find_readers(struct snapshot *s)
 		s->needs.body = s->needs.body || k->def->body != NULL;
 	}
 	for (unsigned i = 0; i < s->n_finishers; i++) {
-		s->all_headers = s->all_headers || s->finishers[i].state != NULL;
-		s->needs.body = s->needs.body || s->finishers[i].state != NULL;
+		if (s->finishers[i].state == NULL)
+			continue;
+		s->all_headers = s->all_headers || s->finishers[i].def->all_headers;
+		s->needs.body = s->needs.body || s->finishers[i].def->body;
 	}
+}
+
+/* Checks that count the recipients whom the MTA refuses. */
+static bool counts_refused(const struct snapshot *s)
+{
+	for (unsigned i = 0; i < s->n_checks; i++)
+		if (s->checks[i].state != NULL && s->checks[i].wanted != 0 && s->checks[i].def->refused != NULL)
+			return true;
+	return false;
 }
 
 int needs_compute(struct snapshot *s)
@@ -119,6 +147,7 @@ int needs_compute(struct snapshot *s)
 	n->edit_headers = true; /* a session's own needs may change with the recipients; the offer costs nothing */
 	n->edit_rcpts = rules_use(s->rules, ACTION_MOVE) || rules_use(s->rules, ACTION_COPY) ||
 			rules_use(s->rules, ACTION_DELETE) || s->set.mixed_recipients == MIXED_REDIRECT;
+	n->refused_rcpts = counts_refused(s);
 	n->quarantine = rules_use(s->rules, ACTION_QUARANTINE);
 	n->client_resolve = wants(s, FACT_FCRDNS) || wants(s, FACT_CLIENT_NAME);
 	n->client_ptr = wants(s, FACT_CLIENT_PTR);

@@ -225,6 +225,32 @@ static void entry_num(struct entry *e, const char *name, long long value)
 	entry_str(e, name, arena_printf(e->arena, "%lld", value));
 }
 
+static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f, bool *first)
+{
+	char buf[FACT_MAX];
+	struct sbuf v;
+
+	if (f->state == FACT_UNKNOWN || f->state == FACT_ABSENT || f->state == FACT_AT_LEAST)
+		return;
+	sbuf_fixed(&v, buf, sizeof buf);
+	fact_format(f, id, &v);
+	sbuf_addf(b, "%s\"%s\":", *first ? "" : ",", fact_table[id].name);
+	sbuf_add_json(b, v.p, v.len);
+	*first = false;
+}
+
+/* What checks know of this recipient. */
+static void add_rcpt_facts(const struct engine_session *s, const struct rcpt *r, struct sbuf *b)
+{
+	bool first = true;
+
+	sbuf_add(b, ",\"facts\":{");
+	for (unsigned f = 0; f < FACT_COUNT; f++)
+		if (fact_table[f].scope == SCOPE_RECIPIENT && s->snap->provider[f] != SNAPSHOT_NO_CHECK)
+			add_fact(b, (enum fact_id)f, &r->facts.v[f], &first);
+	sbuf_addc(b, '}');
+}
+
 /* What each recipient got, as a JSON list. */
 static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 {
@@ -246,27 +272,14 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 			sbuf_add(b, ",\"rule\":");
 			sbuf_add_json(b, n->decision.rule->name, strlen(n->decision.rule->name));
 		}
+		add_rcpt_facts(s, n->rcpt, b);
 		sbuf_addc(b, '}');
 	}
 	sbuf_addc(b, ']');
 	return b->cut ? "[]" : b->p; /* half a list is none */
 }
 
-static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f, bool *first)
-{
-	char buf[FACT_MAX];
-	struct sbuf v;
-
-	if (f->state == FACT_UNKNOWN || f->state == FACT_ABSENT || f->state == FACT_AT_LEAST)
-		return;
-	sbuf_fixed(&v, buf, sizeof buf);
-	fact_format(f, id, &v);
-	sbuf_addf(b, "%s\"%s\":", *first ? "" : ",", fact_table[id].name);
-	sbuf_add_json(b, v.p, v.len);
-	*first = false;
-}
-
-/* The facts that some rule read and that came to be known. */
+/* The facts that some rule read and that came to be known; those of recipients are with them. */
 static const char *facts_json(const struct engine_session *s, struct sbuf *b)
 {
 	bool first = true;
@@ -280,8 +293,6 @@ static const char *facts_json(const struct engine_session *s, struct sbuf *b)
 			add_fact(b, (enum fact_id)f, &s->conn->facts.v[f], &first);
 		else if (fact_table[f].scope == SCOPE_MESSAGE)
 			add_fact(b, (enum fact_id)f, &s->txn->facts.v[f], &first);
-		else if (s->notes != NULL)
-			add_fact(b, (enum fact_id)f, &s->notes_last->rcpt->facts.v[f], &first);
 	}
 	sbuf_addc(b, '}');
 	return b->cut ? "{}" : b->p;

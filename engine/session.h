@@ -97,6 +97,8 @@ const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled
 void facts_body(struct engine_session *s, const void *p, size_t n);
 /* What the checks say for Authentication-Results. */
 void facts_authres(struct engine_session *s, struct sbuf *out);
+/* Tells the checks that count them of a recipient whom the MTA refused. */
+void facts_refused(struct engine_session *s, const char *reply);
 /* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted. */
 void facts_start(struct engine_session *s, enum stage stage);
 /* Commits (or cancels) what was asked: for one recipient, or for all (rcpt NULL). */

@@ -7,6 +7,7 @@
 #include "net/net.h"
 #include "util/bytes.h"
 #include "util/log.h"
+#include "util/names.h"
 
 enum {
 	DEADLINE_MAX_MS = 10000
@@ -21,6 +22,12 @@ const struct name_value settings_mixed[] = {
 	{ "mark", MIXED_MARK },
 	{ "redirect", MIXED_REDIRECT },
 	{ "split", MIXED_SPLIT },
+	{ NULL, 0 },
+};
+static const struct name_value settings_asked_at[] = {
+	{ "rcpt", STAGE_RCPT },
+	{ "data", STAGE_DATA },
+	{ "end", STAGE_END },
 	{ NULL, 0 },
 };
 const struct name_value settings_log_to[] = {
@@ -131,6 +138,42 @@ static int milter_verify(void *settings, const struct conf_node *group, struct e
 	return -1;
 }
 
+static int policyd_verify(void *settings, const struct conf_node *group, struct error_list *errors)
+{
+	const struct policyd_settings *set = settings;
+	unsigned before = errors->errors;
+	const char *file;
+	int line;
+
+	if (set->listen != NULL && !is_unix(set->listen) && !is_inet(set->listen)) {
+		at(place(group, "listen"), &file, &line);
+		error_add(errors, file, line,
+			  "policyd.listen \"%s\" is no address: write unix:PATH (at most %zu bytes, beginning with /), "
+			  "inet:PORT@ADDRESS or inet6:PORT@ADDRESS",
+			  set->listen, sizeof(((struct sockaddr_un *)0)->sun_path) - 2);
+	}
+	for (unsigned i = 0; i < set->asked_at.n; i++) {
+		const struct conf_item *item = &set->asked_at.v[i];
+
+		if (names_value(settings_asked_at, item->s) < 0)
+			error_add(errors, item->file, item->line,
+				  "policyd.asked_at: \"%s\" is none of \"rcpt\", \"data\" and \"end\"", item->s);
+	}
+	return errors->errors > before ? -1 : 0;
+}
+
+unsigned settings_policyd_stages(const struct policyd_settings *set)
+{
+	unsigned stages = 0;
+
+	for (unsigned i = 0; i < set->asked_at.n; i++) {
+		int stage = names_value(settings_asked_at, set->asked_at.v[i].s);
+
+		stages |= stage >= 0 ? 1u << stage : 0;
+	}
+	return stages != 0 ? stages : 1u << STAGE_RCPT;
+}
+
 static int control_verify(void *settings, const struct conf_node *group, struct error_list *errors)
 {
 	const struct control_settings *set = settings;
@@ -191,6 +234,9 @@ static int dns_verify(void *settings, const struct conf_node *group, struct erro
 
 #define CONF_SELF struct milter_settings
 CONF_TABLE(milter_settings, MILTER_SETTINGS, milter_verify);
+#undef CONF_SELF
+#define CONF_SELF struct policyd_settings
+CONF_TABLE(policyd_settings, POLICYD_SETTINGS, policyd_verify);
 #undef CONF_SELF
 #define CONF_SELF struct control_settings
 CONF_TABLE(control_settings, CONTROL_SETTINGS, control_verify);

@@ -21,6 +21,19 @@ enum mixed { MIXED_MARK, MIXED_REDIRECT, MIXED_SPLIT };
 	S(STRING, group, 0, NULL, "Group of the Unix socket; the MTA must be able to write to it.")
 CONF_STRUCT(milter_settings, MILTER_SETTINGS);
 
+#define POLICYD_SETTINGS(S)                                                                                            \
+	S(STRING, listen, 0, NULL,                                                                                     \
+	  "Where Postfix's check_policy_service connects: unix:PATH, or inet:PORT@ADDRESS; left out: not served.")     \
+	S(MODE, mode, 0, "0660", "Permissions of the Unix socket.")                                                    \
+	S(STRING, group, 0, NULL, "Group of the Unix socket; Postfix must be able to write to it.")                    \
+	S(STRINGS, asked_at, 0, NULL,                                                                                  \
+	  "Where main.cf has check_policy_service: \"rcpt\" (smtpd_recipient_restrictions), \"data\" "                 \
+	  "(smtpd_data_restrictions), \"end\" (smtpd_end_of_data_restrictions); left out: \"rcpt\" alone.")            \
+	S(INT, workers, CONF_RANGE(1, 256), "8", "How many requests are worked on at a time.")
+CONF_STRUCT(policyd_settings, POLICYD_SETTINGS);
+/* The stages at which Postfix asks, as bits 1 << stage: of RCPT, DATA and END. */
+unsigned settings_policyd_stages(const struct policyd_settings *set);
+
 #define CONTROL_SETTINGS(S)                                                                                            \
 	S(STRING, listen, 0, "unix:/run/millgate/control.sock", "Where `millgate reload` connects: unix:PATH.")        \
 	S(MODE, mode, 0, "0600", "Permissions of the control socket.")                                                 \
@@ -72,6 +85,7 @@ CONF_STRUCT(journal_settings, JOURNAL_SETTINGS);
 	  "Whether inbound mail is stamped with Authentication-Results, when SPF, DKIM or DMARC is checked; fields "   \
 	  "that claim to be ours are removed then.")                                                                   \
 	S(GROUP, milter, milter_settings, NULL, "The milter front end.")                                               \
+	S(GROUP, policyd, policyd_settings, NULL, "The front end of Postfix's policy protocol.")                       \
 	S(GROUP, control, control_settings, NULL, "The control socket.")                                               \
 	S(GROUP, redis, redis_settings, NULL, "The Redis server.")                                                     \
 	S(GROUP, dns, dns_settings, NULL, "The resolvers.")                                                            \

@@ -253,12 +253,20 @@ out:
 	event_end(s);
 }
 
+static bool is_inbound(const struct engine_session *s)
+{
+	const struct fact_value *f = &s->txn->facts.v[FACT_DIRECTION];
+
+	return f->state == FACT_KNOWN && strcmp(f->text->raw, "inbound") == 0;
+}
+
 void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *reply)
 {
 	(void)arg;
-	(void)reply;
 	event_begin(s);
 	s->refused_by_mta++;
+	if (s->txn != NULL && !s->dead && s->smtp && !s->relay && is_inbound(s))
+		facts_refused(s, reply);
 	event_end(s);
 }
 

@@ -100,6 +100,22 @@ struct check {
 	void (*cancel)(struct check_call *c);
 	void (*peek)(struct check_call *c);
 
+	/*
+	 * SESSION: a recipient of an inbound session was refused by the MTA itself, with this reply ("5.1.1 ..."; from the
+	 * MTA: it may quote the client).  May set its facts anew, and may hold the session up, for less than the deadline.
+	 * An MTA reports them when the check's facts are wanted.
+	 */
+	void (*refused)(struct check_call *c, const char *reply);
+
+	/*
+	 * Called when the configuration comes into force and about once a second from then on, by one thread, never for
+	 * two at a time; may wait for answers until deadline_ms.  What it changes in the state is atomic or locked.
+	 */
+	void (*tick)(const void *state, struct net_wait *wait, int64_t deadline_ms);
+
+	/* How it is doing, for the administrator: one JSON object, without keys or secrets.  Any thread. */
+	void (*status)(const void *state, struct sbuf *out);
+
 	/* The scope ends: give back what slot holds outside the arena (questions in flight).  May be NULL. */
 	void (*drop)(struct check_call *c);
 };

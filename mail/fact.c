@@ -34,11 +34,12 @@ enum fact_id fact_by_name(const char *name)
 		.raw = (w), .raw_n = sizeof(w) - 1, .folded = (w), .folded_n = sizeof(w) - 1                           \
 	}
 static const struct fact_text words[] = {
-	WORD("allow"),   WORD("defer"),     WORD("deny"),    WORD("fail"),       WORD("friday"),   WORD("inbound"),
-	WORD("known"),   WORD("monday"),    WORD("neutral"), WORD("no"),         WORD("none"),     WORD("outbound"),
-	WORD("pass"),    WORD("permerror"), WORD("policy"),  WORD("quarantine"), WORD("reject"),   WORD("saturday"),
-	WORD("several"), WORD("softfail"),  WORD("sunday"),  WORD("temperror"),  WORD("thursday"), WORD("trick"),
-	WORD("tuesday"), WORD("wednesday"), WORD("yes"),
+	WORD("address"),  WORD("allow"),     WORD("client"),  WORD("close"),      WORD("defer"),   WORD("deny"),
+	WORD("fail"),     WORD("friday"),    WORD("inbound"), WORD("known"),      WORD("met"),     WORD("monday"),
+	WORD("mx"),       WORD("neutral"),   WORD("no"),      WORD("none"),       WORD("null_mx"), WORD("outbound"),
+	WORD("pass"),     WORD("permerror"), WORD("policy"),  WORD("quarantine"), WORD("refuse"),  WORD("reject"),
+	WORD("saturday"), WORD("several"),   WORD("slow"),    WORD("softfail"),   WORD("sunday"),  WORD("temperror"),
+	WORD("thursday"), WORD("trick"),     WORD("tuesday"), WORD("wednesday"),  WORD("yes"),
 };
 #undef WORD
 

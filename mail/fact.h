@@ -42,6 +42,8 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	     "Whether the client's reverse and forward DNS agree.")                                                    \
 	FACT(DNSBL, dnsbl, TEXT, CONNECT, SESSION, NULL, "The names of the DNS lists that list the client.")           \
 	FACT(DNSBL_SCORE, dnsbl_score, NUMBER, CONNECT, SESSION, NULL, "The sum of the weights of those lists.")       \
+	FACT(HARVEST, harvest, WORD, CONNECT, SESSION, "no|slow|close|refuse",                                         \
+	     "What so many unknown recipients from this client have earned it.")                                       \
 	FACT(HELO, helo, DOMAIN, HELO, SESSION, NULL, "The argument of HELO or EHLO.")                                 \
 	FACT(TLS, tls, TEXT, MAIL, MESSAGE, NULL, "The TLS version of the session; absent without TLS.")               \
 	FACT(AUTH_USER, auth_user, TEXT, MAIL, MESSAGE, NULL, "The authenticated login name; absent without AUTH.")    \
@@ -51,13 +53,32 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	FACT(SENDER_DOMAIN, sender_domain, DOMAIN, MAIL, MESSAGE, NULL, "Its domain; absent for the null sender.")     \
 	FACT(SENDER_LIST, sender_list, WORD, MAIL, MESSAGE, "allow|deny|none",                                         \
 	     "What allow.senders and deny.senders say of the sender; the most specific entry wins.")                   \
+	FACT(SENDER_DOMAIN_DNS, sender_domain_dns, WORD, MAIL, MESSAGE, "mx|address|null_mx|none|temperror",           \
+	     "How the sender's domain can be written to: by MX, by its address, or not at all.")                       \
+	FACT(DNSBL_ENVELOPE, dnsbl_envelope, TEXT, MAIL, MESSAGE, NULL,                                                \
+	     "The names of the domain lists that list the domain of HELO or of the sender.")                           \
+	FACT(DNSBL_ENVELOPE_SCORE, dnsbl_envelope_score, NUMBER, MAIL, MESSAGE, NULL,                                  \
+	     "dnsbl_score and the weights of those lists.")                                                            \
+	FACT(DNSBL_MESSAGE, dnsbl_message, TEXT, END, MESSAGE, NULL,                                                   \
+	     "The names of the domain lists that list a domain in From, or the host of a URL in the text.")            \
+	FACT(DNSBL_MESSAGE_SCORE, dnsbl_message_score, NUMBER, END, MESSAGE, NULL,                                     \
+	     "dnsbl_envelope_score and the weights of those lists.")                                                   \
+	FACT(VOLUME, volume, TEXT, END, MESSAGE, NULL, "The names of the rates in bytes that are used up.")            \
 	FACT(RECIPIENT, recipient, ADDRESS, RCPT, RECIPIENT, NULL, "The forward-path of RCPT.")                        \
 	FACT(RECIPIENT_DOMAIN, recipient_domain, DOMAIN, RCPT, RECIPIENT, NULL, "Its domain.")                         \
 	FACT(RATE, rate, TEXT, RCPT, RECIPIENT, NULL, "The names of the rates that are used up.")                      \
-	FACT(GREYLIST, greylist, WORD, RCPT, RECIPIENT, "defer|pass|known",                                            \
-	     "defer: the triplet has not waited its time; pass: it has; known: it had passed before.")                 \
+	FACT(GREYLIST, greylist, WORD, RCPT, RECIPIENT, "defer|pass|known|client|met",                                 \
+	     "defer: the triplet has not waited its time; pass: it has; known: it had passed before; client: the "     \
+	     "client has proved itself; met: the recipient has written to the sender.")                                \
 	FACT(GREYLIST_WAIT, greylist_wait, NUMBER, RCPT, RECIPIENT, NULL,                                              \
 	     "The seconds until the triplet may pass; absent when greylisting does not defer.")                        \
+	FACT(GREYLIST_IDENTITY, greylist_identity, TEXT, RCPT, RECIPIENT, NULL,                                        \
+	     "Who the client is for greylisting: a domain, a name or a network.")                                      \
+	FACT(GREYLIST_SENDER, greylist_sender, TEXT, RCPT, RECIPIENT, NULL,                                            \
+	     "The sender without what changes from message to message.")                                               \
+	FACT(GREYLIST_WHY, greylist_why, TEXT, RCPT, RECIPIENT, NULL, "Why greylisting decided so, for people.")       \
+	FACT(GREYLIST_WAITED, greylist_waited, NUMBER, RCPT, RECIPIENT, NULL,                                          \
+	     "The seconds from the first attempt to this one, when it passes.")                                        \
 	FACT(SPF, spf, WORD, MAIL, MESSAGE, "pass|fail|softfail|neutral|none|permerror|temperror",                     \
 	     "The result of SPF (RFC 7208) for the sender's domain; for the null sender, for HELO.")                   \
 	FACT(SPF_DOMAIN, spf_domain, DOMAIN, MAIL, MESSAGE, NULL, "The domain that SPF was asked of.")                 \

@@ -1,6 +1,6 @@
 /*
  * A finisher: works on an accepted message at END, after the verdict and its header edits (signing).  One per file in
- * checks/; engine/checks.c lists them all.
+ * checks/ or greylist/; engine/checks.c lists them all.
  */
 #ifndef MILLGATE_MAIL_FINISHER_H
 #define MILLGATE_MAIL_FINISHER_H
@@ -37,7 +37,12 @@ struct finisher {
 	const char *section;
 	const struct conf_table *settings;
 	fact_mask inputs; /* facts of the message that it reads: known, as far as they can be, before begin() */
-	/* As of struct check. *state NULL: not configured, never called.  One that is, is given all header fields. */
+	bool body;        /* it reads the body: kept when begin() says yes */
+	bool all_headers; /* it reads every field, and is told what leaves in `fields` */
+	const char *const
+		*headers; /* else: the names of those that it reads in txn->headers, NULL at the end; or NULL */
+	bool envelope;    /* it also works on messages known by their envelope alone (policy protocol) */
+	/* As of struct check. *state NULL: not configured, never called. */
 	int (*prepare)(const struct check_env *env, const void *settings, void **state, struct error_list *errors);
 	void (*release)(void *state);
 	/* At the end of the headers (txn->headers holds all): whether it will work on this message, so that the body is

@@ -24,8 +24,12 @@ struct net_server_options {
 	size_t max_request; /* bytes; a longer one closes the connection */
 	/* Length of the first complete request in p[n], 0 when it is not complete yet, -1 when it can never be. */
 	ptrdiff_t (*split)(const char *p, size_t n);
-	/* Answers one request into out (heap, bounded).  True: keep the connection. */
-	bool (*serve)(void *ctx, const char *request, size_t n, struct sbuf *out);
+	/* Answers one request into out (heap, bounded).  *conn is the connection's own, NULL at first; requests of one
+	 * connection come one at a time.  True: keep the connection. */
+	bool (*serve)(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out);
+	/* The connection is gone, nothing is being served on it; on the loop thread: must not block.  Only when *conn was
+	 * set; may be NULL. */
+	void (*closed)(void *ctx, void *conn);
 	void *ctx;
 };
 

@@ -71,7 +71,7 @@ void conn_serve(struct conn *c)
 	const struct net_server_options *o = &c->server->o;
 
 	sbuf_heap(&c->out, SERVER_MAX_ANSWER);
-	c->finish = !o->serve(o->ctx, c->in, c->request_n, &c->out);
+	c->finish = !o->serve(o->ctx, &c->own, c->in, c->request_n, &c->out);
 	if (c->out.cut) {
 		log_error("an answer of more than %d bytes, or out of memory: connection closed", SERVER_MAX_ANSWER);
 		sbuf_reset(&c->out);
@@ -102,6 +102,8 @@ static void conn_close(struct conn *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	close(c->fd);
+	if (c->own != NULL && s->o.closed != NULL)
+		s->o.closed(s->o.ctx, c->own);
 	free(c->in);
 	sbuf_done(&c->out);
 	free(c);

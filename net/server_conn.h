@@ -42,6 +42,7 @@ struct conn {
 	struct sbuf out; /* the answer, while some of it is left */
 	size_t out_at;
 	struct conn *job_next; /* in the pool's queue */
+	void *own;             /* the server's user's */
 };
 
 struct pool {

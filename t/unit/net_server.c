@@ -35,11 +35,12 @@ static ptrdiff_t split(const char *p, size_t n)
 	return nl != NULL ? nl - p + 1 : 0;
 }
 
-static bool serve(void *ctx, const char *request, size_t n, struct sbuf *out)
+static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
 {
 	struct protocol *p = ctx;
 	unsigned running = atomic_fetch_add(&p->running, 1) + 1, most = atomic_load(&p->most_running);
 
+	(void)conn;
 	while (running > most && !atomic_compare_exchange_weak(&p->most_running, &most, running))
 		;
 	if (n >= 4 && memcmp(request, "wait", 4) == 0) {
