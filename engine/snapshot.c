@@ -147,8 +147,18 @@ static void load_settings(struct snapshot *s, struct error_list *errors)
 struct bound {
 	const struct conf_table *table[TXN_MAX_CHECKS + SNAPSHOT_FINISHERS];
 	void *set[TXN_MAX_CHECKS + SNAPSHOT_FINISHERS];
+	void *shared[TXN_MAX_CHECKS + SNAPSHOT_FINISHERS]; /* by checks: struct check_env, shared */
 	unsigned n;
 };
+
+/* What those who have these settings share. */
+static void **shared_of(struct bound *bound, const struct conf_table *table)
+{
+	for (unsigned j = 0; j < bound->n; j++)
+		if (bound->table[j] == table)
+			return &bound->shared[j];
+	return NULL;
+}
 
 /* The settings of a check, bound; those of a section that two checks share are bound once. */
 static void *bind_settings(struct snapshot *s, const char *section, const struct conf_table *table, struct bound *bound,
@@ -225,6 +235,7 @@ static void load_checks(struct snapshot *s, struct error_list *errors)
 			error_add(errors, NULL, 0, "out of memory");
 			return;
 		}
+		env.shared = shared_of(&bound, (*c)->settings);
 		(void)(*c)->prepare(&env, set, &s->checks[i].state, errors);
 		for (unsigned f = 0; f < FACT_COUNT; f++)
 			if ((*c)->provides & FACT_BIT(f))

@@ -28,6 +28,7 @@ struct check_env {
 	int64_t dns_timeout_ms;
 	struct arena *arena;          /* of the configuration: lives as long as the check's state */
 	const struct conf_node *root; /* the whole file, for errors' places */
+	void **shared;                /* of the checks that share a section: NULL until one of them leaves something */
 };
 
 /* One call of a check for one transaction. */

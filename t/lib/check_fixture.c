@@ -27,7 +27,7 @@ int fixture_load(struct check_fixture *f, const struct check *def, const char *c
 				 .dns_on_error = ON_ERROR_IGNORE,
 				 .redis_on_error = ON_ERROR_DEFER,
 				 .dns_timeout_ms = 3000 };
-	void *settings;
+	void *settings, *shared = NULL;
 
 	memset(f, 0, sizeof *f);
 	f->def = def;
@@ -37,6 +37,7 @@ int fixture_load(struct check_fixture *f, const struct check *def, const char *c
 	if (f->root == NULL)
 		bail_out("the test's configuration is broken: %s", fixture_errors(f));
 	env.root = f->root;
+	env.shared = &shared;
 	settings = bind(f);
 	return settings != NULL ? def->prepare(&env, settings, &f->state, &f->errors) : -1;
 }
