@@ -17,18 +17,33 @@ static bool may_refuse(const struct engine_session *s, enum verdict_kind k)
 	return s->smtp && !(s->relay && k == VERDICT_REJECT) && !s->snap->set.shadow;
 }
 
-static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rcpt, struct rules_outcome *out)
+static void evaluate_from(struct engine_session *s, const struct rules_source *src, enum stage stage,
+			  struct rules_outcome *out)
 {
-	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = out };
-	struct rules_source src = { .get = facts_get, .ctx = &view, .memo = s->memo };
-
-	if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), out) == 0 && !arena_failed(s->conn->arena))
+	if (rules_evaluate(s->snap->rules, stage, src, session_arena(s), out) == 0 && !arena_failed(s->conn->arena))
 		return;
 	out->kind = VERDICT_DEFER;
 	out->rule = NULL;
 	out->action = NULL;
 	out->unavailable = true;
 	out->why = "the rules could not be evaluated";
+}
+
+static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rcpt, struct rules_outcome *out)
+{
+	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = out };
+	struct rules_source src = facts_source(&view);
+
+	evaluate_from(s, &src, stage, out);
+}
+
+void decide_additions(struct engine_session *s, struct rcpt *rcpt, struct rules_outcome *out)
+{
+	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = s->txn->stage, .no_ask = true };
+	struct rules_source src = facts_source(&view);
+
+	src.adding = true;
+	evaluate_from(s, &src, s->txn->stage, out);
 }
 
 static void take(struct decision *d, const struct rules_outcome *out)

@@ -22,9 +22,10 @@ struct engine {
 	pthread_cond_t idle; /* signalled when the last open transaction ends */
 	struct snapshot *current;
 	struct keeper *keeper;
-	struct loop *base; /* serves the control socket for as long as the engine lives; knows no Redis */
-	struct engine_session *open;
-	unsigned n_open;
+	struct loop *base;           /* serves the control socket for as long as the engine lives; knows no Redis */
+	struct engine_session *open; /* all open transactions */
+	unsigned n_open, n_parked;   /* how many of them a drain waits for, and the others */
+	struct twins *twins;
 	bool draining;
 	/* one reload at a time */
 	pthread_mutex_t reload_lock;
@@ -54,10 +55,12 @@ struct engine *engine_load(const char *path, struct error_list *errors)
 	struct engine *e = calloc(1, sizeof *e);
 
 	if (e == NULL || init_locks(e) != 0 || (e->path = strdup(path)) == NULL ||
-	    (e->connections = connections_new()) == NULL) {
+	    (e->connections = connections_new()) == NULL || (e->twins = twins_new()) == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
-		if (e != NULL)
+		if (e != NULL) {
+			connections_free(&e->connections);
 			free(e->path);
+		}
 		free(e);
 		return NULL;
 	}
@@ -91,6 +94,7 @@ void engine_free(struct engine **ep)
 	snapshot_unref(&e->current);
 	loop_unref(&e->base);
 	connections_free(&e->connections);
+	twins_free(&e->twins);
 	pthread_cond_destroy(&e->idle);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->reload_lock);
@@ -175,9 +179,19 @@ bool engine_txn_begin(struct engine_session *s)
 			e->open->prev = s;
 		e->open = s;
 		e->n_open++;
+		if (!s->envelope)
+			twins_add(e->twins, s);
 	}
 	pthread_mutex_unlock(&e->lock);
 	return !draining;
+}
+
+/* One transaction less is counted there; a drain waits for the last that it must wait for. */
+static void leave_idle(struct engine *e, unsigned *count)
+{
+	--*count;
+	if (e->n_open == 0)
+		pthread_cond_broadcast(&e->idle);
 }
 
 void engine_txn_end(struct engine_session *s)
@@ -192,9 +206,34 @@ void engine_txn_end(struct engine_session *s)
 	if (s->next != NULL)
 		s->next->prev = s->prev;
 	s->prev = s->next = NULL;
-	if (--e->n_open == 0)
-		pthread_cond_broadcast(&e->idle);
+	if (!s->envelope)
+		twins_remove(e->twins, s);
+	leave_idle(e, s->parked ? &e->n_parked : &e->n_open);
+	s->parked = false;
 	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_txn_park(struct engine_session *s, bool parked)
+{
+	struct engine *e = s->engine;
+
+	pthread_mutex_lock(&e->lock);
+	if (s->parked != parked) {
+		++*(parked ? &e->n_parked : &e->n_open);
+		leave_idle(e, parked ? &e->n_open : &e->n_parked);
+		s->parked = parked;
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+bool engine_has_twin(struct engine *e, const struct engine_connect *c, const char *sender_arg)
+{
+	bool found;
+
+	pthread_mutex_lock(&e->lock);
+	found = twins_find(e->twins, c, sender_arg);
+	pthread_mutex_unlock(&e->lock);
+	return found;
 }
 
 void engine_drain_begin(struct engine *e)
@@ -204,7 +243,7 @@ void engine_drain_begin(struct engine *e)
 	pthread_mutex_unlock(&e->lock);
 }
 
-static void wait_idle(struct engine *e, int64_t timeout_ms)
+static struct timespec after(int64_t timeout_ms)
 {
 	struct timespec until;
 
@@ -215,9 +254,24 @@ static void wait_idle(struct engine *e, int64_t timeout_ms)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
+	return until;
+}
+
+static void wait_idle(struct engine *e, int64_t timeout_ms)
+{
+	struct timespec until = after(timeout_ms);
+
 	while (e->n_open > 0)
 		if (pthread_cond_timedwait(&e->idle, &e->lock, &until) != 0)
 			return;
+}
+
+/* Leaves events under way, which need the lock, time to end. */
+static void let_others(struct engine *e)
+{
+	struct timespec until = after(DRAIN_PAUSE_MS);
+
+	(void)pthread_cond_timedwait(&e->idle, &e->lock, &until);
 }
 
 unsigned engine_drain_wait(struct engine *e, int64_t timeout_ms)
@@ -227,14 +281,14 @@ unsigned engine_drain_wait(struct engine *e, int64_t timeout_ms)
 	pthread_mutex_lock(&e->lock);
 	wait_idle(e, timeout_ms);
 	left = e->n_open;
-	for (int i = 0; i < DRAIN_TRIES && e->n_open > 0; i++) {
+	for (int i = 0; i < DRAIN_TRIES && e->open != NULL; i++) {
 		unsigned busy = 0;
 
 		for (struct engine_session *s = e->open; s != NULL; s = s->next)
 			busy += !session_give_back(s);
 		if (busy == 0)
 			break;
-		wait_idle(e, DRAIN_PAUSE_MS);
+		let_others(e);
 	}
 	pthread_mutex_unlock(&e->lock);
 	return left;
@@ -301,7 +355,7 @@ void engine_print_status(struct engine *e, struct sbuf *out)
 {
 	struct snapshot *snap = engine_snapshot(e);
 	struct net_counters n;
-	unsigned open;
+	unsigned open, parked;
 
 	memset(&n, 0, sizeof n);
 	if (snap->loop != NULL)
@@ -309,9 +363,10 @@ void engine_print_status(struct engine *e, struct sbuf *out)
 	snapshot_unref(&snap);
 	pthread_mutex_lock(&e->lock);
 	open = e->n_open;
+	parked = e->n_parked;
 	pthread_mutex_unlock(&e->lock);
-	sbuf_addf(out, "{\"uptime\":%lld,\"open\":%u,\"reloads\":%llu,\"verdicts\":{",
-		  (long long)(clock_mono_ms() - e->started_ms) / 1000, open, atomic_load(&e->reloads));
+	sbuf_addf(out, "{\"uptime\":%lld,\"open\":%u,\"parked\":%u,\"reloads\":%llu,\"verdicts\":{",
+		  (long long)(clock_mono_ms() - e->started_ms) / 1000, open, parked, atomic_load(&e->reloads));
 	for (int k = 0; k <= VERDICT_QUARANTINE; k++)
 		sbuf_addf(out, "%s\"%s\":%llu", k > 0 ? "," : "", k == VERDICT_NONE ? "aborted" : verdict_name(k),
 			  atomic_load(&e->verdicts[k]));

@@ -43,8 +43,8 @@ int engine_start(struct engine *e, struct error_list *errors);
  * 0, or -1 with errors added: then nothing has changed. */
 int engine_reload(struct engine *e, struct error_list *errors);
 
-/* From now on MAIL is answered 451.  Then waits until no transaction is open or the time is over, and gives back what
- * open transactions hold.  Answers how many were left. */
+/* From now on MAIL is answered 451.  Then waits until no transaction is open (parked ones aside) or the time is over, and
+ * gives back what open and parked transactions hold.  Answers how many were left open. */
 void engine_drain_begin(struct engine *e);
 unsigned engine_drain_wait(struct engine *e, int64_t timeout_ms);
 
@@ -75,6 +75,7 @@ struct engine_needs {
 	bool reply[STAGE_COUNT]; /* an answer may be needed at this stage (HEADERS: the end of the headers) */
 	bool edit_headers, edit_rcpts, quarantine; /* what a verdict may want */
 	bool client_resolve, client_ptr, tls;      /* macros beyond those that are always read */
+	bool server;                               /* the MTA's own address, too: other front ends ask of twins */
 };
 
 /* A new session, bound to the configuration in force.  NULL when out of memory. */
@@ -115,11 +116,12 @@ bool engine_has_twin(struct engine *e, const struct engine_connect *c, const cha
  * event unparks it. */
 void engine_park(struct engine_session *s);
 
-/* Commits what was asked so far: when nobody will tell whether the message was taken. */
+/* Commits what was asked so far: when nobody will tell whether the message was taken.  A transaction that ends like this
+ * counts as accepted, if a recipient was. */
 void engine_settle(struct engine_session *s);
 
-/* The header fields that rules add who know all they need by now: EDIT_ADD_HEADER, EDIT_INSERT_HEADER.  Valid until
- * the next event. */
+/* The header fields that rules add who know all they need by now: EDIT_ADD_HEADER, EDIT_INSERT_HEADER.  All of them each
+ * time, also those of an earlier answer.  May wait for what the rules read.  Valid until the next event. */
 const struct edit *engine_early_headers(struct engine_session *s);
 struct engine_mail {
 	const char *arg;       /* "<alice@example.org>" */
@@ -143,7 +145,8 @@ void engine_header(struct engine_session *s, const char *name, const char *value
 void engine_headers_end(struct engine_session *s, struct answer *a);
 void engine_body(struct engine_session *s, const void *p, size_t n, struct answer *a);
 
-/* End of message: the verdict, valid until engine_finish().  Never NULL. */
+/* End of message: the verdict, valid until engine_finish().  Never NULL.  ENVELOPE: at the last stage that the MTA asks
+ * at; a refusal, where engine_data() gave none; the rest, as far as the protocol can say it. */
 const struct verdict *engine_end(struct engine_session *s, const char *queue_id);
 
 /* The verdict was carried out (true), or could not be (the front end answers 451): commits or cancels, writes the log

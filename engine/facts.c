@@ -62,6 +62,19 @@ static struct fact_value *stored(const struct facts_view *v, enum fact_id id)
 	return NULL;
 }
 
+struct rules_source facts_source(struct facts_view *v)
+{
+	const struct engine_session *s = v->s;
+
+	return (struct rules_source){
+		.get = facts_get,
+		.ctx = v,
+		.memo = s->memo,
+		.never = s->use->never,
+		.last = v->stage >= s->use->last,
+	};
+}
+
 /* ---- Header fields ---- */
 
 static void add_decoded(struct engine_session *s, const struct txn_header *h, struct fact_value *out)
@@ -306,10 +319,11 @@ static void submit_next(struct facts_view *v, unsigned after)
 
 	for (unsigned i = after + 1; i < s->snap->n_checks && v->out != NULL; i++) {
 		const struct snapshot_check *k = &s->snap->checks[i];
+		const struct snapshot_reads *reads = &s->use->checks[i];
 		section_mask off = v->out->skipped | v->out->doubted;
 
-		if (k->state == NULL || k->wanted == 0 || k->def->submit == NULL || k->def->stage > v->stage ||
-		    (k->readers & ~off) == 0 || !in_scope(s, k->def, v->rcpt) || was_asked(s, i, v->rcpt) ||
+		if (k->state == NULL || reads->wanted == 0 || k->def->submit == NULL || k->def->stage > v->stage ||
+		    (reads->readers & ~off) == 0 || !in_scope(s, k->def, v->rcpt) || was_asked(s, i, v->rcpt) ||
 		    !inputs_known(v, k->def) || !note_ask(s, i, v->rcpt))
 			continue;
 		make_call(s, i, v->rcpt, &c);
@@ -388,43 +402,46 @@ const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled
 	return f;
 }
 
-/* A check is worth starting when a rule that is not switched off already, or another check, will read it. */
-static bool worth_starting(const struct snapshot_check *k, section_mask skipped)
-{
-	return k->wanted != 0 && (k->readers & ~skipped) != 0;
-}
-
 /* The MTA may have told all that is wanted of a check. */
-static bool leaves_open(struct engine_session *s, const struct snapshot_check *k)
+static bool leaves_open(struct engine_session *s, unsigned i)
 {
-	const struct fact_set *facts = k->def->scope == SCOPE_SESSION ? &s->conn->facts : &s->txn->facts;
+	const struct check *def = s->snap->checks[i].def;
+	const struct fact_set *facts = def->scope == SCOPE_SESSION ? &s->conn->facts : &s->txn->facts;
 
 	for (unsigned f = 0; f < FACT_COUNT; f++)
-		if ((k->wanted & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
+		if ((s->use->checks[i].wanted & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
 			return true;
 	return false;
+}
+
+/* Whether the check can be started at this stage, and somebody may want that. */
+static bool may_start(struct engine_session *s, unsigned i, enum stage stage)
+{
+	const struct snapshot_check *k = &s->snap->checks[i];
+	bool due = s->envelope ? k->def->stage <= stage : k->def->stage == stage;
+
+	return k->state != NULL && due && k->def->kind == CHECK_PURE && k->def->start != NULL &&
+	       k->def->scope != SCOPE_RECIPIENT && s->use->checks[i].wanted != 0 && leaves_open(s, i);
 }
 
 void facts_start(struct engine_session *s, enum stage stage)
 {
 	struct facts_view view = { .s = s, .stage = stage, .no_wait = true, .no_ask = true };
-	struct rules_source src = { .get = facts_get, .ctx = &view, .memo = s->memo };
+	struct rules_source src = facts_source(&view);
 	struct rules_outcome out;
 	section_mask skipped = 0;
 	bool evaluated = false;
 
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct snapshot_check *k = &s->snap->checks[i];
-
-		if (k->state == NULL || k->def->kind != CHECK_PURE || k->def->stage != stage || k->def->start == NULL ||
-		    k->def->scope == SCOPE_RECIPIENT || k->wanted == 0 || !leaves_open(s, k))
+		if (!may_start(s, i, stage))
 			continue;
 		if (!evaluated) {
 			if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), &out) == 0)
 				skipped = out.skipped;
 			evaluated = true;
 		}
-		if (worth_starting(k, skipped))
+		/* Worth it when a rule that is not switched off already, or another check, will read it. */
+		if ((s->use->checks[i].readers & ~skipped) != 0)
 			start_check(s, i);
 	}
 	if (s->wait != NULL)
@@ -452,7 +469,7 @@ void facts_refused(struct engine_session *s, const char *reply)
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {
 		const struct snapshot_check *k = &s->snap->checks[i];
 
-		if (k->state == NULL || k->wanted == 0 || k->def->refused == NULL)
+		if (k->state == NULL || s->use->checks[i].wanted == 0 || k->def->refused == NULL)
 			continue;
 		make_call(s, i, NULL, &c);
 		k->def->refused(&c, reply);

@@ -32,27 +32,26 @@ static void pull(struct engine_session *s, fact_mask inputs)
 	struct facts_view v = { .s = s, .stage = STAGE_HEADERS };
 
 	for (unsigned f = 0; f < FACT_COUNT; f++)
-		if (inputs & FACT_BIT(f))
+		if (inputs & ~s->use->never & FACT_BIT(f))
 			(void)facts_get(&v, (struct fact_ref){ .id = (enum fact_id)f }, false);
 }
 
 void finish_begin(struct engine_session *s)
 {
 	struct finish_call c;
-
 	bool body = false;
 
 	for (unsigned i = 0; i < s->snap->n_finishers; i++) {
 		const struct snapshot_finisher *k = &s->snap->finishers[i];
 
-		if (k->state == NULL)
+		if (k->state == NULL || (s->envelope && !k->def->envelope))
 			continue;
 		make_finish(s, k, &c);
 		pull(s, k->def->inputs);
 		if (!k->def->begin(&c))
 			continue;
 		s->finishing |= 1u << i;
-		body = body || k->def->body;
+		body = body || (k->def->body && !s->envelope);
 	}
 	if (body)
 		s->spool = spool_new(SPOOL_MEMORY, NULL);
@@ -131,7 +130,9 @@ static bool run_one(struct engine_session *s, const struct snapshot_finisher *k,
 	bool done;
 
 	make_finish(s, k, &c);
-	if (headers_final(h, &c.fields, &c.n_fields) != 0 || s->spool == NULL || spool_failed(s->spool))
+	if (k->def->all_headers && headers_final(h, &c.fields, &c.n_fields) != 0)
+		return false;
+	if (k->def->body && !s->envelope && (s->spool == NULL || spool_failed(s->spool)))
 		return false;
 	c.insert = insert;
 	c.ctx = &i;
@@ -145,7 +146,16 @@ const char *finish_message(struct engine_session *s, struct header_edits *h)
 	for (unsigned i = 0; i < s->snap->n_finishers; i++)
 		if ((s->finishing & (1u << i)) != 0 && !run_one(s, &s->snap->finishers[i], h))
 			return s->snap->finishers[i].def->name;
-	if (s->snap->authres && is_inbound(s))
+	if (s->snap->authres && !s->envelope && is_inbound(s))
 		stamp(s, h);
 	return NULL;
+}
+
+void finish_settled(struct engine_session *s)
+{
+	struct header_edits *h = headers_new(s);
+
+	finish_begin(s);
+	if (h != NULL)
+		(void)finish_message(s, h); /* nobody is left to be told that it failed, or to be given a field */
 }

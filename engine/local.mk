@@ -4,6 +4,7 @@ libengine_a_SOURCES = \
 	engine/connections.c \
 	engine/decide.c \
 	engine/engine.c engine/engine.h \
+	engine/envelope.c \
 	engine/events.h \
 	engine/facts.c \
 	engine/finish.c \
@@ -19,6 +20,8 @@ libengine_a_SOURCES = \
 	engine/settings.c engine/settings.h \
 	engine/snapshot.c engine/snapshot.h \
 	engine/transaction.c \
+	engine/twins.c \
+	engine/untold.c \
 	engine/who.c
 
 ENGINE_TEST_LIBS = \

@@ -89,7 +89,8 @@ static void del_rcpt(struct merge *m, const struct rcpt *r)
 /* Why a recipient's mail is not as it should be, for a header: no rule's name, it is for the log. */
 static const char *reason(struct engine_session *s, struct rcpt *r, const struct decision *d)
 {
-	const char *text = d->action != NULL && d->action->text != NULL ? reply_expand(s, r, d->action->text) : NULL;
+	const char *text =
+		d->action != NULL && d->action->text != NULL ? reply_expand(s, r, d->action->text, true) : NULL;
 
 	if (d->unavailable)
 		text = "a check was unavailable";
@@ -119,10 +120,10 @@ static void apply_action(struct merge *m, struct rcpt *r, const struct rule *rul
 	switch (a->kind) {
 	case ACTION_MOVE:
 		del_rcpt(m, r);
-		add_rcpt(m, reply_expand(s, r, a->value), false);
+		add_rcpt(m, reply_expand(s, r, a->value, true), false);
 		break;
 	case ACTION_COPY:
-		add_rcpt(m, reply_expand(s, r, a->value), true);
+		add_rcpt(m, reply_expand(s, r, a->value, true), true);
 		break;
 	case ACTION_ADD_HEADER:
 	case ACTION_SET_HEADER:
@@ -130,7 +131,7 @@ static void apply_action(struct merge *m, struct rcpt *r, const struct rule *rul
 	case ACTION_TAG_SUBJECT:
 	case ACTION_MARK:
 		if (first)
-			headers_apply(m->headers, a, a->value != NULL ? reply_expand(s, r, a->value) : NULL);
+			headers_apply(m->headers, a, a->value != NULL ? reply_expand(s, r, a->value, true) : NULL);
 		break;
 	default:
 		break;
@@ -151,7 +152,7 @@ static void apply_hits(struct merge *m, struct rcpt_note *n)
 	for (unsigned i = 0; i < n->outcome.n_hits; i++) {
 		const struct rules_hit *hit = &n->outcome.hits[i];
 
-		if (hit->switched_off)
+		if (hit->doubtful)
 			continue;
 		note_hit(m, hit);
 		if (hit->shadow)
@@ -315,7 +316,7 @@ static void hold(struct merge *m)
 	s->final = n->decision;
 	sbuf_fixed(&b, buf, sizeof buf);
 	if (n->decision.action != NULL && n->decision.action->text != NULL) {
-		const char *text = reply_expand(s, n->rcpt, n->decision.action->text);
+		const char *text = reply_expand(s, n->rcpt, n->decision.action->text, true);
 
 		sbuf_add_reply(&b, text, strlen(text));
 	} else {
@@ -347,7 +348,7 @@ static void collect_hits(struct merge *m)
 		for (unsigned i = 0; i < n->outcome.n_hits; i++) {
 			const struct rules_hit *hit = &n->outcome.hits[i];
 
-			if (!hit->switched_off && (hit->shadow || hit->rule == n->decision.rule))
+			if (!hit->doubtful && (hit->shadow || hit->rule == n->decision.rule))
 				note_hit(m, hit);
 		}
 	}

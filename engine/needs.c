@@ -7,7 +7,7 @@
 
 static bool wants(const struct snapshot *s, enum fact_id id)
 {
-	return (s->facts & FACT_BIT(id)) != 0;
+	return (s->whole.facts & FACT_BIT(id)) != 0;
 }
 
 static int keep_name(struct snapshot *s, const char *name, unsigned room)
@@ -106,7 +106,7 @@ static void find_readers(struct snapshot *s)
 	for (unsigned i = 0; i < s->n_checks; i++) {
 		const struct snapshot_check *k = &s->checks[i];
 
-		if (k->state == NULL || k->wanted == 0)
+		if (k->state == NULL || s->whole.checks[i].wanted == 0)
 			continue;
 		s->all_headers = s->all_headers || k->def->all_headers;
 		s->needs.body = s->needs.body || k->def->body != NULL;
@@ -123,7 +123,7 @@ static void find_readers(struct snapshot *s)
 static bool counts_refused(const struct snapshot *s)
 {
 	for (unsigned i = 0; i < s->n_checks; i++)
-		if (s->checks[i].state != NULL && s->checks[i].wanted != 0 && s->checks[i].def->refused != NULL)
+		if (s->checks[i].state != NULL && s->whole.checks[i].wanted != 0 && s->checks[i].def->refused != NULL)
 			return true;
 	return false;
 }
@@ -139,7 +139,7 @@ int needs_compute(struct snapshot *s)
 	n->body = wants(s, FACT_SIZE) || n->body;
 	n->header = n->body || s->n_keep > 0 || s->all_headers || marks;
 	for (unsigned stage = STAGE_CONNECT; stage < STAGE_COUNT; stage++)
-		n->reply[stage] = (s->stages & (1u << stage)) != 0;
+		n->reply[stage] = (s->whole.stages & (1u << stage)) != 0;
 	/* A refusal at CONNECT is given its text at HELO; a draining daemon answers MAIL. */
 	n->reply[STAGE_HELO] = n->reply[STAGE_HELO] || n->reply[STAGE_CONNECT];
 	n->reply[STAGE_MAIL] = true;
@@ -152,5 +152,6 @@ int needs_compute(struct snapshot *s)
 	n->client_resolve = wants(s, FACT_FCRDNS) || wants(s, FACT_CLIENT_NAME);
 	n->client_ptr = wants(s, FACT_CLIENT_PTR);
 	n->tls = wants(s, FACT_TLS);
+	n->server = s->set.policyd.listen != NULL && s->set.policyd.listen[0] != '\0';
 	return 0;
 }

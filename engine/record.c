@@ -29,6 +29,17 @@ static const char *first_text(const struct fact_value *f)
 	return f->state == FACT_KNOWN && f->n > 0 ? f->text[0].raw : "";
 }
 
+static const char *front_name(const struct engine_session *s)
+{
+	return s->envelope ? "policy" : "milter";
+}
+
+/* Whether the message's size is known: nobody counts the bytes of a body that nobody reads. */
+static bool has_size(const struct engine_session *s)
+{
+	return s->envelope ? s->size >= 0 : s->snap->needs.body;
+}
+
 static const char *final_name(const struct engine_session *s)
 {
 	return s->final.kind == VERDICT_NONE ? "aborted" : verdict_name(s->final.kind);
@@ -66,7 +77,7 @@ static void add_rules(const struct engine_session *s, bool shadow, struct sbuf *
 		for (unsigned i = 0; i < n->outcome.n_hits; i++) {
 			const struct rules_hit *h = &n->outcome.hits[i];
 
-			if (h->shadow != shadow || h->switched_off || h->rule == last)
+			if (h->shadow != shadow || h->doubtful || h->rule == last)
 				continue;
 			add_name(b, h->rule->name);
 			last = h->rule;
@@ -151,7 +162,7 @@ static const struct fact_value *unavailable(const struct engine_session *s, unsi
 static void add_unavailable(const struct engine_session *s, struct sbuf *b)
 {
 	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		const struct fact_value *v = (s->snap->facts & FACT_BIT(f)) != 0 ? unavailable(s, f) : NULL;
+		const struct fact_value *v = (s->use->facts & FACT_BIT(f)) != 0 ? unavailable(s, f) : NULL;
 
 		if (v == NULL)
 			continue;
@@ -171,6 +182,7 @@ static void log_transaction(struct engine_session *s, long long took_ms)
 
 	log_record_begin(&r, LOG_LVL_INFO, "mail");
 	log_field(&r, "id", s->txn->id);
+	log_field(&r, "front", front_name(s));
 	log_field(&r, "queue_id", s->txn->queue_id);
 	log_field(&r, "client", client_text(s, ip));
 	log_field(&r, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
@@ -179,7 +191,7 @@ static void log_transaction(struct engine_session *s, long long took_ms)
 	log_field(&r, "direction", first_text(&s->txn->facts.v[FACT_DIRECTION]));
 	log_record_str(&r, "from", s->txn->sender, s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
 	log_list(&r, "to", s, add_rcpts);
-	if (s->snap->needs.body && s->txn->size > 0)
+	if (has_size(s) && s->txn->size > 0)
 		log_record_num(&r, "size", s->txn->size);
 	log_field(&r, "verdict", final_name(s));
 	log_list(&r, "reply", s, add_final_reply);
@@ -287,7 +299,7 @@ static const char *facts_json(const struct engine_session *s, struct sbuf *b)
 	sbuf_reset(b);
 	sbuf_addc(b, '{');
 	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		if ((s->snap->facts & FACT_BIT(f)) == 0)
+		if ((s->use->facts & FACT_BIT(f)) == 0)
 			continue;
 		if (fact_table[f].scope == SCOPE_SESSION)
 			add_fact(b, (enum fact_id)f, &s->conn->facts.v[f], &first);
@@ -311,6 +323,7 @@ static void fill_entry(struct engine_session *s, struct entry *e, long long took
 	char ip[IP_TEXT_SIZE];
 
 	entry_str(e, "id", s->txn->id);
+	entry_str(e, "front", front_name(s));
 	entry_num(e, "time", s->txn->started_ms);
 	entry_str(e, "queue_id", s->txn->queue_id);
 	entry_str(e, "client", arena_strdup(e->arena, client_text(s, ip)));
@@ -322,7 +335,7 @@ static void fill_entry(struct engine_session *s, struct entry *e, long long took
 	entry_word(e, s->txn->sender != NULL ? s->txn->sender : "",
 		   s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
 	entry_str(e, "recipients", arena_strdup(e->arena, rcpts_json(s, b)));
-	if (s->snap->needs.body)
+	if (has_size(s))
 		entry_num(e, "size", s->txn->size);
 	entry_str(e, "verdict", final_name(s));
 	entry_str(e, "reply", in_arena(e->arena, b, add_final_reply, s));
@@ -383,6 +396,7 @@ void record_session(struct engine_session *s, const struct decision *d, enum sta
 	add_reply(&b, d);
 	log_record_begin(&r, LOG_LVL_INFO, "session");
 	log_field(&r, "id", session_id(s));
+	log_field(&r, "front", front_name(s));
 	log_field(&r, "client", client_text(s, ip));
 	log_field(&r, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
 	log_field(&r, "helo", s->conn->helo);

@@ -34,16 +34,14 @@ static const char *extra(void *ctx, const char *name)
 	return NULL;
 }
 
-const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text)
+const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text, bool wait)
 {
-	/* A refusal's text takes what is known by now; a delivered message's fields wait for what they name. */
-	bool end = s->txn != NULL && s->txn->stage == STAGE_END;
 	struct facts_view view = { .s = s,
 				   .rcpt = rcpt,
 				   .stage = s->txn != NULL ? s->txn->stage : s->stage,
-				   .no_wait = !end,
+				   .no_wait = !wait,
 				   .no_ask = true };
-	struct rules_source src = { .get = facts_get, .ctx = &view };
+	struct rules_source src = facts_source(&view);
 	const char *out = rules_expand(s->snap->rules, text, &src, extra, s, session_arena(s));
 
 	return out != NULL ? out : "";
@@ -87,7 +85,8 @@ void reply_make(struct engine_session *s, struct rcpt *rcpt, struct decision *d)
 		return;
 	}
 	if (a != NULL && a->text != NULL)
-		text = reply_expand(s, rcpt, a->text);
+		/* A refusal's text takes what is known by now; a delivered message's fields wait for what they name. */
+		text = reply_expand(s, rcpt, a->text, s->txn != NULL && s->txn->stage == STAGE_END);
 	if (text == NULL || text[0] == '\0')
 		text = reject ? "refused by local policy" : "not now, try again later";
 	set_reply(s, &d->reply,

@@ -13,7 +13,7 @@
 
 enum { SESSION_MAGIC = 0x5e5510e5, CONN_ARENA_MAX = 8 << 20 };
 
-struct engine_session *engine_open(struct engine *e)
+static struct engine_session *open_session(struct engine *e, bool envelope)
 {
 	struct engine_session *s = calloc(1, sizeof *s);
 
@@ -29,10 +29,22 @@ struct engine_session *engine_open(struct engine *e)
 		return NULL;
 	}
 	s->snap = engine_snapshot(e);
+	s->envelope = envelope;
+	s->use = envelope ? &s->snap->envelope : &s->snap->whole;
 	s->smtp = true;
 	if (s->snap->loop != NULL && (s->wait = net_wait_new(loop_net(s->snap->loop))) == NULL)
 		engine_close(&s);
 	return s;
+}
+
+struct engine_session *engine_open(struct engine *e)
+{
+	return open_session(e, false);
+}
+
+struct engine_session *engine_open_envelope(struct engine *e)
+{
+	return open_session(e, true);
 }
 
 const struct engine_needs *engine_session_needs(const struct engine_session *s)
@@ -44,6 +56,8 @@ void event_begin(struct engine_session *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->deadline_ms = clock_mono_ms() + s->snap->deadline_ms;
+	if (s->parked)
+		engine_txn_park(s, false);
 }
 
 void event_end(struct engine_session *s)
@@ -118,6 +132,10 @@ static void set_who(struct engine_session *s, const struct engine_connect *c)
 	/* A relay often stands in a trusted network; what it hands on came from elsewhere. */
 	trusted = !s->relay && addr_list_match_ip(s->snap->trusted, &c->ip) > 0;
 	s->smtp = c->smtp;
+	s->port = c->port;
+	s->server_port = c->server_port;
+	if (c->server == NULL || ip_parse(&s->server, c->server) != 0)
+		s->server.family = IP_NONE;
 	fact_set_word(&f->v[FACT_TRUSTED], trusted ? "yes" : "no");
 	fact_set_word(&f->v[FACT_RELAY], s->relay ? "yes" : "no");
 	fact_set_word(&f->v[FACT_SMTP], s->smtp ? "yes" : "no");
@@ -131,7 +149,7 @@ static void count_connection(struct engine_session *s, const struct engine_conne
 {
 	struct fact_value *f = &s->conn->facts.v[FACT_CLIENT_CONNECTIONS];
 
-	if (!s->smtp || c->ip.family == IP_NONE || (s->snap->facts & FACT_BIT(FACT_CLIENT_CONNECTIONS)) == 0) {
+	if (!s->smtp || c->ip.family == IP_NONE || (s->use->facts & FACT_BIT(FACT_CLIENT_CONNECTIONS)) == 0) {
 		fact_set_absent(f);
 		return;
 	}
@@ -147,9 +165,10 @@ void engine_connect(struct engine_session *s, const struct engine_connect *c, st
 	set_who(s, c);
 	set_names(s, c);
 	count_connection(s, c);
-	facts_start(s, STAGE_CONNECT);
+	if (!s->envelope)
+		facts_start(s, STAGE_CONNECT);
 	/* The connect callback has no reply text: a refusal is kept and given at HELO, or at MAIL. */
-	if (s->snap->stages & (1u << STAGE_CONNECT))
+	if (s->use->stages & (1u << STAGE_CONNECT))
 		decide_session(s, STAGE_CONNECT, &s->early);
 	event_end(s);
 }
@@ -176,8 +195,9 @@ void engine_helo(struct engine_session *s, const char *name, struct answer *a)
 		set_domain(s, FACT_HELO, name);
 	}
 	if (s->early.kind == VERDICT_NONE) {
-		facts_start(s, STAGE_HELO);
-		if (s->snap->stages & (1u << STAGE_HELO))
+		if (!s->envelope)
+			facts_start(s, STAGE_HELO);
+		if (s->use->stages & (1u << STAGE_HELO))
 			decide_session(s, STAGE_HELO, &s->early);
 	}
 	if (s->early.kind != VERDICT_NONE)

@@ -46,17 +46,24 @@ struct engine_session {
 	unsigned magic;
 	struct engine *engine;
 	struct snapshot *snap;
-	struct net_wait *wait; /* NULL without a loop (tests) */
+	const struct snapshot_use *use; /* what is read in a session of this kind */
+	struct net_wait *wait;          /* NULL without a loop (tests) */
 
-	pthread_mutex_t lock;               /* held during an event; a drain takes it to give back what is left */
-	bool dead;                          /* given back by a drain: every later event is deferred */
-	struct engine_session *prev, *next; /* of the engine's list of open transactions, under its lock */
+	pthread_mutex_t lock; /* held during an event; a drain takes it to give back what is left */
+	bool dead;            /* given back by a drain: every later event is deferred */
+	/* under the engine's lock */
+	struct engine_session *prev, *next;           /* of its list of open transactions */
+	struct engine_session *twin_prev, *twin_next; /* twins.c: of those of the same bucket */
+	bool parked;                                  /* a drain does not wait for it; written by the owner alone */
 
 	struct arena *conn_arena, *txn_arena;
 	struct conn *conn;
 	struct txn *txn;                    /* NULL: none open */
 	char conn_id[ID_SIZE];              /* of refusals before MAIL; "" until one is made */
 	enum stage stage;                   /* reached by the session */
+	bool envelope;                      /* told of the envelope alone: engine_open_envelope() */
+	unsigned port, server_port;         /* the client's, the MTA's; 0: unknown */
+	struct ip server;                   /* the MTA; IP_NONE: unknown */
 	bool smtp, relay, counted;          /* counted: in the engine's connections per client */
 	unsigned started_conn, started_txn; /* checks that were started, bits */
 	struct decision early;              /* a refusal before MAIL, repeated until the client leaves */
@@ -69,6 +76,8 @@ struct engine_session {
 	struct rcpt_note *notes, *notes_last;
 	uint64_t split; /* `pending` of the first accepted recipient */
 	bool any_accepted;
+	bool settled; /* engine_settle(): nobody will tell how it ends */
+	int64_t size; /* of an envelope's message, as the MTA told it; -1: not told */
 	unsigned refused_by_mta;
 	size_t header_bytes;   /* kept */
 	unsigned finishing;    /* the finishers at work, bits */
@@ -91,6 +100,8 @@ struct facts_view {
 	bool no_wait;                    /* what would have to be waited for is unknown */
 	bool no_ask;                     /* no effect check is asked */
 };
+/* The source of values that rules are evaluated with; it points to *v. */
+struct rules_source facts_source(struct facts_view *v);
 const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled);
 
 /* Hands a piece of the body to the checks that read it. */
@@ -99,7 +110,8 @@ void facts_body(struct engine_session *s, const void *p, size_t n);
 void facts_authres(struct engine_session *s, struct sbuf *out);
 /* Tells the checks that count them of a recipient whom the MTA refused. */
 void facts_refused(struct engine_session *s, const char *reply);
-/* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted. */
+/* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted.  Where the envelope comes
+ * at once, MAIL starts those of the stages before, too. */
 void facts_start(struct engine_session *s, enum stage stage);
 /* Commits (or cancels) what was asked: for one recipient, or for all (rcpt NULL). */
 void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit);
@@ -118,6 +130,9 @@ void decide_message(struct engine_session *s, enum stage stage, struct decision 
 
 /* Evaluates all accepted recipients at the end of the message. */
 void decide_end(struct engine_session *s);
+
+/* Which rules that add to the message hold for the recipient by now: hits that are not doubtful. */
+void decide_additions(struct engine_session *s, struct rcpt *rcpt, struct rules_outcome *out);
 
 /* ---- engine/merge.c: the verdict at END ---- */
 void merge_verdict(struct engine_session *s);
@@ -142,11 +157,13 @@ void headers_emit(struct header_edits *h, struct edit ***tail);
 
 /* ---- engine/finish.c ---- */
 
-/* At the end of the headers: which finishers will work on the message. */
+/* At the end of the headers (of an envelope: at its end): which finishers will work on the message. */
 void finish_begin(struct engine_session *s);
 void finish_body(struct engine_session *s, const void *p, size_t n);
 /* At END, for a message that leaves.  NULL, or the name of the finisher that could not do its work. */
 const char *finish_message(struct engine_session *s, struct header_edits *h);
+/* A settled transaction, taken as accepted, ends: the finishers that work on envelopes do. */
+void finish_settled(struct engine_session *s);
 void finish_drop(struct engine_session *s);
 
 /* ---- engine/reply.c ---- */
@@ -155,8 +172,9 @@ void finish_drop(struct engine_session *s);
 void reply_make(struct engine_session *s, struct rcpt *rcpt, struct decision *d);
 void reply_plain(struct engine_session *s, struct decision *d, enum verdict_kind kind, int code, const char *enhanced,
 		 const char *text);
-/* A rule's text with %{...} replaced; of the transaction's arena (or the session's).  "" when out of memory. */
-const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text);
+/* A rule's text with %{...} replaced; of the transaction's arena (or the session's).  "" when out of memory.  wait: for
+ * what it names; else what is not known yet is left out. */
+const char *reply_expand(struct engine_session *s, struct rcpt *rcpt, const char *text, bool wait);
 struct arena *session_arena(struct engine_session *s);
 const char *session_id(struct engine_session *s);
 
@@ -170,6 +188,7 @@ void record_session(struct engine_session *s, const struct decision *d, enum sta
 /* Adds the session to the open transactions; false when the engine is draining. */
 bool engine_txn_begin(struct engine_session *s);
 void engine_txn_end(struct engine_session *s);
+void engine_txn_park(struct engine_session *s, bool parked);
 /* Counts a verdict. */
 void engine_count(struct engine *e, enum verdict_kind kind);
 struct connections *engine_connections(struct engine *e);
@@ -177,6 +196,14 @@ struct snapshot *engine_snapshot(struct engine *e);
 
 /* Gives back what an open transaction holds, unless an event is under way in it.  For a drain. */
 bool session_give_back(struct engine_session *s);
+
+/* ---- engine/twins.c: the open transactions that milter sessions have, by client; under the engine's lock ---- */
+struct twins;
+struct twins *twins_new(void);
+void twins_free(struct twins **t);
+void twins_add(struct twins *t, struct engine_session *s);
+void twins_remove(struct twins *t, struct engine_session *s);
+bool twins_find(const struct twins *t, const struct engine_connect *c, const char *sender_arg);
 
 /* ---- engine/connections.c ---- */
 struct connections;

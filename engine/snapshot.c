@@ -337,7 +337,7 @@ static void load_rules(struct snapshot *s, struct error_list *errors)
 /* ---- What is read of what ---- */
 
 /* Authentication-Results reads all that has a say in it; FCrDNS alone (iprev) is no reason to write one. */
-static void read_for_authres(struct snapshot *s)
+static void read_for_authres(struct snapshot *s, struct snapshot_use *use)
 {
 	section_mask reader = rules_section_bit(s->rules, "authres");
 
@@ -348,50 +348,69 @@ static void read_for_authres(struct snapshot *s)
 	for (unsigned i = 0; s->authres && i < s->n_checks; i++) {
 		if (s->checks[i].state == NULL || s->checks[i].def->authres == NULL)
 			continue;
-		s->facts |= s->checks[i].def->provides;
-		s->checks[i].readers |= reader;
+		use->facts |= s->checks[i].def->provides;
+		use->checks[i].readers |= reader;
 	}
 }
 
+/* What rules and finishers read at first hand. */
+static void read_by_rules(struct snapshot *s, struct snapshot_use *use)
+{
+	bool envelope = use == &s->envelope;
+
+	use->facts |= rules_facts(s->rules, use->never);
+	for (unsigned i = 0; i < s->n_finishers; i++)
+		if (s->finishers[i].state != NULL && (!envelope || s->finishers[i].def->envelope))
+			use->facts |= s->finishers[i].def->inputs & ~use->never;
+	for (unsigned i = 0; i < s->n_checks; i++)
+		for (unsigned f = 0; f < FACT_COUNT; f++)
+			if (s->checks[i].def->provides & use->facts & FACT_BIT(f))
+				use->checks[i].readers |= rules_readers(s->rules, (enum fact_id)f, use->never);
+}
+
+/* Whoever reads check i reads its inputs, too.  Whether that is news. */
+static bool read_by_check(struct snapshot *s, struct snapshot_use *use, unsigned i)
+{
+	const struct check *def = s->checks[i].def;
+	fact_mask inputs = def->inputs & ~def->provides; /* its own it reads where the MTA told */
+	bool news = (inputs & ~use->facts) != 0;
+
+	use->facts |= inputs;
+	for (unsigned j = 0; j < s->n_checks; j++) {
+		if ((s->checks[j].def->provides & def->inputs) == 0 || i == j)
+			continue;
+		news = news || (use->checks[i].readers & ~use->checks[j].readers) != 0;
+		use->checks[j].readers |= use->checks[i].readers;
+	}
+	return news;
+}
+
 /* Follows the checks' inputs until nothing is added: what is wanted, and who is behind it. */
-static void find_wanted(struct snapshot *s)
+static void find_wanted(struct snapshot *s, struct snapshot_use *use)
 {
 	bool more = true;
 
-	s->facts = rules_facts(s->rules);
-	read_for_authres(s);
-	for (unsigned i = 0; i < s->n_finishers; i++)
-		if (s->finishers[i].state != NULL)
-			s->facts |= s->finishers[i].def->inputs;
-	for (unsigned i = 0; i < s->n_checks; i++)
-		for (unsigned f = 0; f < FACT_COUNT; f++)
-			if (s->checks[i].def->provides & s->facts & FACT_BIT(f))
-				s->checks[i].readers |= rules_readers(s->rules, (enum fact_id)f);
+	read_by_rules(s, use);
 	while (more) {
 		more = false;
 		for (unsigned i = 0; i < s->n_checks; i++) {
-			struct snapshot_check *c = &s->checks[i];
-			fact_mask inputs;
+			struct snapshot_reads *c = &use->checks[i];
 
-			c->wanted = c->state != NULL ? c->def->provides & s->facts : 0;
-			if (c->wanted == 0)
-				continue;
-			for (unsigned j = 0; j < s->n_checks; j++) {
-				if ((s->checks[j].def->provides & c->def->inputs) == 0 || i == j)
-					continue;
-				s->checks[j].read_by_check = true;
-				if ((c->readers & ~s->checks[j].readers) != 0) {
-					s->checks[j].readers |= c->readers;
-					more = true;
-				}
-			}
-			inputs = c->def->inputs & ~c->def->provides; /* its own it reads where the MTA told */
-			if ((inputs & ~s->facts) != 0) {
-				s->facts |= inputs;
+			c->wanted = s->checks[i].state != NULL ? s->checks[i].def->provides & use->facts : 0;
+			if (c->wanted != 0 && read_by_check(s, use, i))
 				more = true;
-			}
 		}
 	}
+}
+
+static void find_uses(struct snapshot *s)
+{
+	s->whole.last = STAGE_END;
+	s->whole.stages = rules_stages(s->rules);
+	read_for_authres(s, &s->whole);
+	find_wanted(s, &s->whole);
+	untold_compute(s);
+	find_wanted(s, &s->envelope);
 }
 
 /* A rule on facts of a check that is not configured never fires: its author should know. */
@@ -455,8 +474,7 @@ struct snapshot *snapshot_load(const char *path, struct error_list *errors)
 	if (errors->errors == 0) {
 		refuse_cycles(s, errors);
 		warn_unprovided(s, errors);
-		find_wanted(s);
-		s->stages = rules_stages(s->rules);
+		find_uses(s);
 		if (needs_compute(s) != 0 || arena_failed(s->arena))
 			error_add(errors, NULL, 0, "out of memory");
 	}

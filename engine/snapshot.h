@@ -26,9 +26,18 @@ struct snapshot_check {
 	const struct check *def;
 	void *state;          /* NULL: not configured */
 	section_mask section; /* its built-in rules' section */
-	fact_mask wanted;     /* what consumers read of it; 0: it never runs */
-	section_mask readers; /* the sections whose rules read it, through other checks too */
-	bool read_by_check;   /* another check in use reads it */
+};
+
+/* What is read in one kind of session, and by whom. */
+struct snapshot_use {
+	fact_mask never; /* what nobody will tell there */
+	fact_mask facts; /* that somebody reads */
+	enum stage last; /* the last stage that the MTA asks at */
+	unsigned stages; /* bits 1 << stage: where a refusal is possible */
+	struct snapshot_reads {
+		fact_mask wanted;     /* what consumers read of the check; 0: it never runs */
+		section_mask readers; /* the sections whose rules read it, through other checks too */
+	} checks[TXN_MAX_CHECKS];
 };
 
 enum { SNAPSHOT_NO_CHECK = -1, SNAPSHOT_FINISHERS = 8 };
@@ -59,9 +68,9 @@ struct snapshot {
 	bool all_headers; /* every field's value is kept */
 
 	struct rules *rules;
-	fact_mask facts;   /* that somebody reads */
-	unsigned stages;   /* bits 1 << stage: where a refusal is possible */
-	const char **keep; /* the header fields whose values are kept, besides our own marks */
+	struct snapshot_use whole;    /* of sessions in which the message is seen */
+	struct snapshot_use envelope; /* of those that are told of the envelope alone */
+	const char **keep;            /* the header fields whose values are kept, besides our own marks */
 	unsigned n_keep;
 	struct engine_needs needs;
 
@@ -77,6 +86,9 @@ void snapshot_unref(struct snapshot **s);
 
 /* engine/facts.c: the facts that need no check. */
 fact_mask facts_of_engine(void);
+
+/* engine/untold.c: of `envelope`, what follows from where Postfix asks: never, last, stages. */
+void untold_compute(struct snapshot *s);
 
 /* engine/needs.c: works out what the MTA must send, and which header fields are kept.  0, or -1 when out of memory. */
 int needs_compute(struct snapshot *s);

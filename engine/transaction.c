@@ -28,6 +28,8 @@ static int txn_begin(struct engine_session *s)
 	s->notes = s->notes_last = NULL;
 	s->split = 0;
 	s->any_accepted = false;
+	s->settled = false;
+	s->size = -1;
 	s->refused_by_mta = 0;
 	s->header_bytes = 0;
 	memset(&s->final, 0, sizeof s->final);
@@ -170,7 +172,7 @@ void engine_mail(struct engine_session *s, const struct engine_mail *m, struct a
 		goto out;
 	}
 	facts_start(s, STAGE_MAIL);
-	if (s->snap->stages & (1u << STAGE_MAIL)) {
+	if (s->use->stages & (1u << STAGE_MAIL)) {
 		decide_session(s, STAGE_MAIL, &d);
 		if (d.kind != VERDICT_NONE)
 			refuse(s, &d, a);
@@ -239,7 +241,7 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 		goto out;
 	}
 	fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
-	if (s->snap->needs.reply[STAGE_RCPT])
+	if (s->envelope || s->snap->needs.reply[STAGE_RCPT])
 		decide_rcpt(s, STAGE_RCPT, n);
 	if (n->decision.kind == VERDICT_NONE) {
 		accept_rcpt(s, n);
@@ -283,7 +285,7 @@ static void decide_all(struct engine_session *s, enum stage stage, struct answer
 {
 	struct decision d;
 
-	if ((s->snap->stages & (1u << stage)) == 0 || s->txn->n_rcpts == 0)
+	if ((s->use->stages & (1u << stage)) == 0 || s->txn->n_rcpts == 0)
 		return;
 	decide_message(s, stage, &d);
 	if (d.kind != VERDICT_NONE)
@@ -373,6 +375,19 @@ void engine_body(struct engine_session *s, const void *p, size_t n, struct answe
 
 /* ---- END ---- */
 
+/* What is known of the size in the end. */
+static void set_size(struct engine_session *s)
+{
+	struct fact_value *f = &s->txn->facts.v[FACT_SIZE];
+
+	if (s->envelope && s->size >= 0)
+		s->txn->size = s->size;
+	if (s->envelope ? s->size >= 0 : s->snap->needs.body)
+		fact_set_num(f, s->txn->size);
+	else if (!s->envelope || f->state != FACT_AT_LEAST) /* what an envelope claims stays a claim */
+		fact_set_absent(f);
+}
+
 const struct verdict *engine_end(struct engine_session *s, const char *queue_id)
 {
 	static const struct verdict nothing = {
@@ -385,11 +400,10 @@ const struct verdict *engine_end(struct engine_session *s, const char *queue_id)
 	if (s->txn != NULL && !s->dead) {
 		s->txn->stage = STAGE_END;
 		set_queue_id(s, queue_id);
-		if (s->snap->needs.body)
-			fact_set_num(&s->txn->facts.v[FACT_SIZE], s->txn->size);
-		else
-			fact_set_absent(&s->txn->facts.v[FACT_SIZE]);
+		set_size(s);
 		fact_set_num(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+		if (s->envelope)
+			finish_begin(s);
 		decide_end(s);
 		merge_verdict(s);
 		v = &s->verdict;
@@ -415,6 +429,8 @@ void engine_finish(struct engine_session *s, bool carried_out)
 /* The verdict of a transaction that ended before END: that of its recipients, when all were refused. */
 static void judge_aborted(struct engine_session *s)
 {
+	if (s->settled && s->any_accepted)
+		s->final.kind = VERDICT_ACCEPT;
 	if (s->notes == NULL || s->any_accepted)
 		return;
 	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
@@ -427,6 +443,8 @@ void engine_abort(struct engine_session *s)
 	event_begin(s);
 	if (s->txn != NULL) {
 		judge_aborted(s);
+		if (s->final.kind == VERDICT_ACCEPT && !s->dead)
+			finish_settled(s);
 		txn_end(s, false);
 	}
 	event_end(s);

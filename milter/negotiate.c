@@ -8,6 +8,8 @@
 
 #include "util/log.h"
 
+enum { MACROS_SIZE = 128 }; /* of the longest list of macros */
+
 /* An event of the protocol: the bit that keeps it away, and the bit that promises no answer to it. */
 static const struct step {
 	enum stage stage;
@@ -80,14 +82,17 @@ static unsigned long wanted_actions(const struct engine_needs *needs)
  */
 static void name_macros(SMFICTX *ctx, const struct engine_needs *needs)
 {
+	char connect[MACROS_SIZE];
 	const char *lists[SMFIM_LAST + 1] = {
-		[SMFIM_CONNECT] = needs->client_ptr ? "i {client_resolve} {client_ptr}" : "i {client_resolve}",
+		[SMFIM_CONNECT] = connect,
 		[SMFIM_ENVFROM] = needs->tls ? "i {auth_authen} {tls_version}" : "i {auth_authen}",
 		[SMFIM_ENVRCPT] = needs->refused_rcpts ? "{rcpt_mailer} {rcpt_host} {rcpt_addr}" : "i",
 		[SMFIM_DATA] = "i",
 		[SMFIM_EOM] = "i",
 	};
 
+	snprintf(connect, sizeof connect, "i {client_resolve}%s%s", needs->client_ptr ? " {client_ptr}" : "",
+		 needs->server ? " {daemon_addr} {daemon_port}" : "");
 	for (int where = SMFIM_FIRST; where <= SMFIM_LAST; where++) {
 		if (lists[where] && smfi_setsymlist(ctx, where, (char *)lists[where]) != MI_SUCCESS)
 			log_warning("milter: cannot name the macros of stage %d", where);

@@ -78,12 +78,12 @@ static struct ip client_address(const struct sockaddr *sa, in_port_t *port)
 		const struct sockaddr_in *in = (const void *)sa;
 
 		inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
-		*port = in->sin_port;
+		*port = ntohs(in->sin_port);
 	} else if (sa && sa->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const void *)sa;
 
 		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-		*port = in6->sin6_port;
+		*port = ntohs(in6->sin6_port);
 	}
 	if (*text && ip_parse(&ip, text) != 0)
 		ip.family = IP_NONE;
@@ -94,6 +94,16 @@ static struct ip client_address(const struct sockaddr *sa, in_port_t *port)
 static const char *real_name(const char *name)
 {
 	return name && *name && *name != '[' && strcasecmp(name, "unknown") != 0 ? name : NULL;
+}
+
+/* 0: unknown. */
+static unsigned port_number(const char *text)
+{
+	unsigned n = 0;
+
+	for (; text && ascii_is_digit(*text) && n <= UINT16_MAX; text++)
+		n = n * 10 + (unsigned)(*text - '0');
+	return n <= UINT16_MAX ? n : 0;
 }
 
 sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
@@ -113,6 +123,9 @@ sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 	c.ptr = real_name(milter_macro(ctx, "{client_ptr}"));
 	/* Without SMTP: Postfix has a queue id at once and no port, sendmail has no address. */
 	c.smtp = addr && !(port == 0 && milter_macro(ctx, "i"));
+	c.port = port;
+	c.server = milter_macro(ctx, "{daemon_addr}");
+	c.server_port = port_number(milter_macro(ctx, "{daemon_port}"));
 	engine_connect(s->engine, &c, &a);
 	return leave(s, milter_answer(ctx, s, STAGE_CONNECT, &a));
 }

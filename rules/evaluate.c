@@ -39,7 +39,7 @@ enum { RESIDUE_HOLDS = 3, RESIDUE_FAILED = 4 };
 
 /* ---- One rule ---- */
 
-static void add_hit(struct walk *w, const struct compiled_rule *c)
+static void add_hit(struct walk *w, const struct compiled_rule *c, bool doubtful)
 {
 	struct rules_outcome *out = w->out;
 
@@ -56,7 +56,7 @@ static void add_hit(struct walk *w, const struct compiled_rule *c)
 		out->hits = more;
 		w->room_hits = room;
 	}
-	out->hits[out->n_hits++] = (struct rules_hit){ .rule = &c->pub, .shadow = c->pub.shadow };
+	out->hits[out->n_hits++] = (struct rules_hit){ .rule = &c->pub, .shadow = c->pub.shadow, .doubtful = doubtful };
 }
 
 static void doubt_sections(struct walk *w, const struct compiled_rule *c)
@@ -143,11 +143,11 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 	bool behind = is_behind(w, c), final = may_end(w, c) && !behind;
 
 	if (c->pub.shadow) {
-		add_hit(w, c);
+		add_hit(w, c, doubtful);
 		return true;
 	}
 	if (!behind && (final || c->skips != 0 || c->accumulates))
-		add_hit(w, c);
+		add_hit(w, c, doubtful);
 	skip_sections(w, c, doubtful);
 	if (c->fate && (final || c->skips != 0))
 		note_pending(w, c, RESIDUE_HOLDS);
@@ -169,7 +169,7 @@ static bool on_yes(struct walk *w, const struct compiled_rule *c, bool doubtful)
 static bool on_unknown(struct walk *w, const struct compiled_rule *c)
 {
 	/* What is not known by now never will be, or comes too late: no. */
-	if (c->pub.shadow || c->never_later || w->e.stage == STAGE_END)
+	if (c->pub.shadow || c->never_later || w->e.stage == STAGE_END || w->e.src->last)
 		return true;
 	doubt_sections(w, c);
 	if (c->final != NULL && !w->accepted)
@@ -197,14 +197,15 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 /* Whether the rule's answer can matter now. */
 static bool wanted(const struct walk *w, const struct compiled_rule *c)
 {
-	if ((w->out->skipped & c->section) != 0 || (c->never_later && w->e.stage != c->pub.refuse_at))
+	if ((c->pub.facts & w->e.src->never) != 0 || (w->out->skipped & c->section) != 0 ||
+	    (c->never_later && w->e.stage != c->pub.refuse_at))
 		return false;
 	if (is_behind(w, c))
 		return c->skips != 0 && !c->pub.shadow;
 	if (c->final != NULL && !may_end(w, c))
 		return c->accumulates || c->skips != 0;
 	/* What only adds is carried out at END: until then nobody waits for a check on its behalf. */
-	return w->e.stage == STAGE_END || c->final != NULL || c->skips != 0 || !c->checks;
+	return w->e.stage == STAGE_END || w->e.src->adding || c->final != NULL || c->skips != 0 || !c->checks;
 }
 
 static bool visit(struct walk *w, const struct compiled_rule *c)

@@ -124,10 +124,13 @@ static void add_line(struct sbuf *out, const char *p, size_t n)
 
 static void add_fact(const struct rules_source *src, struct fact_ref ref, struct sbuf *out)
 {
-	const struct fact_value *v = src->get(src->ctx, ref, false);
+	const struct fact_value *v;
 	char buf[RULES_MAX_EXPANDED];
 	struct sbuf b;
 
+	if (src->never & FACT_BIT(ref.id))
+		return;
+	v = src->get(src->ctx, ref, false);
 	if (v->state == FACT_UNAVAILABLE)
 		sbuf_add(out, "unavailable");
 	if (v->state == FACT_AT_LEAST)

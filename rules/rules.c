@@ -162,21 +162,27 @@ const struct rule *rules_at(const struct rules *r, size_t i)
 	return &r->v[i]->pub;
 }
 
-fact_mask rules_facts(const struct rules *r)
+/* What a rule reads where the facts of `never` are never told. */
+static fact_mask reads(const struct compiled_rule *c, fact_mask never)
+{
+	return (c->pub.facts & never) != 0 ? 0 : c->pub.facts | (c->pub.text_facts & ~never);
+}
+
+fact_mask rules_facts(const struct rules *r, fact_mask never)
 {
 	fact_mask facts = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		facts |= r->v[i]->pub.facts | r->v[i]->pub.text_facts;
+		facts |= reads(r->v[i], never);
 	return facts;
 }
 
-section_mask rules_readers(const struct rules *r, enum fact_id id)
+section_mask rules_readers(const struct rules *r, enum fact_id id, fact_mask never)
 {
 	section_mask readers = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if ((r->v[i]->pub.facts | r->v[i]->pub.text_facts) & FACT_BIT(id))
+		if (reads(r->v[i], never) & FACT_BIT(id))
 			readers |= r->v[i]->section;
 	}
 	return readers;

@@ -103,10 +103,11 @@ int rules_compile(struct rules *r, struct error_list *errors);
 
 size_t rules_count(const struct rules *r);
 const struct rule *rules_at(const struct rules *r, size_t i);
-/* All facts that some rule reads (in conditions and in %{fact}). */
-fact_mask rules_facts(const struct rules *r);
-/* The sections whose rules read the fact. */
-section_mask rules_readers(const struct rules *r, enum fact_id id);
+/* All facts that some rule reads (in conditions and in %{fact}), where those of `never` are never told: without these,
+ * and without the rules whose conditions read one. */
+fact_mask rules_facts(const struct rules *r, fact_mask never);
+/* The sections whose rules read the fact; `never` likewise. */
+section_mask rules_readers(const struct rules *r, enum fact_id id, fact_mask never);
 /* The header names asked for, by fact_ref.slot. */
 unsigned rules_headers(const struct rules *r, const char *const **names);
 /* The stages at which some rule may refuse, as bits 1 << stage: evaluate there (and always at END, which is not in it).
@@ -137,12 +138,19 @@ struct rules_source {
 	const struct fact_value *(*get)(void *ctx, struct fact_ref ref, bool settled);
 	void *ctx;
 	struct rules_memo *memo; /* NULL: each evaluation has one of its own */
+	/*
+	 * Facts that will never be told here.  A rule whose conditions read one is left out: it does not fire, and keeps
+	 * nothing back.  In a text such a fact is replaced by nothing.
+	 */
+	fact_mask never;
+	bool last;   /* nothing more will be told: what is open at this stage is a no, as it is at END */
+	bool adding; /* rules that only add are asked now, checks that they read included, instead of at END */
 };
 
 struct rules_hit {
 	const struct rule *rule;
-	bool shadow;       /* would have fired */
-	bool switched_off; /* its section was skipped: nothing of it counts */
+	bool shadow;   /* would have fired */
+	bool doubtful; /* before END: a rule that is still open may switch it off */
 };
 
 struct rules_outcome {

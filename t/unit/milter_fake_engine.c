@@ -9,7 +9,7 @@
 #include "t/unit/milter_fake.h"
 #include "util/ip.h"
 
-enum { LOG_SIZE = 1 << 16 };
+enum { LOG_SIZE = 1 << 16, SERVER_SIZE = 128 };
 
 struct fake_engine fake_engine;
 
@@ -84,12 +84,14 @@ const struct engine_needs *engine_session_needs(const struct engine_session *s)
 
 void engine_connect(struct engine_session *s, const struct engine_connect *c, struct answer *a)
 {
-	char ip[IP_TEXT_SIZE] = "none";
+	char ip[IP_TEXT_SIZE] = "none", server[SERVER_SIZE] = "";
 
 	(void)s;
+	if (c->server)
+		snprintf(server, sizeof server, " port=%u server=%s:%u", c->port, c->server, c->server_port);
 	if (c->ip.family != IP_NONE)
 		ip_format(&c->ip, ip);
-	fake_note("connect %s name=%s ptr=%s resolve=%s%s", ip, text(c->name), text(c->ptr), text(c->resolve),
+	fake_note("connect %s name=%s ptr=%s resolve=%s%s%s", ip, text(c->name), text(c->ptr), text(c->resolve), server,
 		  c->smtp ? "" : " local");
 	give(&fake_engine.answers[STAGE_CONNECT], a);
 }

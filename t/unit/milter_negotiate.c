@@ -118,11 +118,12 @@ static void test_macros(void)
 {
 	fake_engine_reset();
 	fake_engine.needs.client_ptr = true;
+	fake_engine.needs.server = true;
 	fake_engine.needs.tls = true;
 	negotiate(ALL_ACTIONS, ALL_STEPS);
 	is_str(fake_log_take(),
-	       "symlist 0 i {client_resolve} {client_ptr}\nsymlist 2 i {auth_authen} {tls_version}\nsymlist 3 i\n"
-	       "symlist 4 i\nsymlist 5 i\n",
+	       "symlist 0 i {client_resolve} {client_ptr} {daemon_addr} {daemon_port}\n"
+	       "symlist 2 i {auth_authen} {tls_version}\nsymlist 3 i\nsymlist 4 i\nsymlist 5 i\n",
 	       "macros that some rules read");
 	over();
 }

@@ -100,6 +100,16 @@ static void test_connect(void)
 	fake_macro(&ctx, "{client_ptr}", "unknown");
 	milter_on_connect(&ctx, (char *)name, inet4("192.0.2.1", 4000));
 	is_str(fake_log_take(), "connect 192.0.2.1 name=mail.example.org ptr=- resolve=OK\n", "verified");
+	fake_macro(&ctx, "{daemon_addr}", "192.0.2.25");
+	fake_macro(&ctx, "{daemon_port}", "587");
+	milter_on_connect(&ctx, (char *)name, inet6("2001:db8::1", 4000));
+	is_str(fake_log_take(),
+	       "connect 2001:db8::1 name=mail.example.org ptr=- resolve=OK port=4000 server=192.0.2.25:587\n",
+	       "both ends of the connection");
+	fake_macro(&ctx, "{daemon_port}", "999999999999");
+	milter_on_connect(&ctx, (char *)name, inet4("192.0.2.1", 0));
+	is_str(fake_log_take(), "connect 192.0.2.1 name=mail.example.org ptr=- resolve=OK port=0 server=192.0.2.25:0\n",
+	       "ports that are none");
 	over();
 }
 

@@ -23,7 +23,7 @@ static void test_empty(void)
 	fixture_compile(&f);
 	is_int(rules_count(f.rules), 0, "none");
 	is_int(rules_stages(f.rules), 0, "no stage refuses");
-	is_int(rules_facts(f.rules), 0, "no fact is needed");
+	is_int(rules_facts(f.rules, 0), 0, "no fact is needed");
 	is_int(rules_headers(f.rules, &names), 0, "no header is needed");
 	is_int(fixture_verdict(&f, STAGE_RCPT, &o), VERDICT_NONE, "nothing at RCPT");
 	is_int(fixture_verdict(&f, STAGE_END, &o), VERDICT_ACCEPT, "accepted at END");
@@ -46,10 +46,10 @@ static void test_stages(void)
 	is_str(rules_at(f.rules, 0)->file, "test.conf", "its file");
 	is_int(rules_at(f.rules, 0)->line, 1, "its line");
 	ok(rules_at(f.rules, 1)->per_recipient, "greylisting is for a recipient");
-	ok(rules_facts(f.rules) == (FACT_BIT(FACT_DNSBL_SCORE) | FACT_BIT(FACT_DNSBL) | FACT_BIT(FACT_GREYLIST)),
+	ok(rules_facts(f.rules, 0) == (FACT_BIT(FACT_DNSBL_SCORE) | FACT_BIT(FACT_DNSBL) | FACT_BIT(FACT_GREYLIST)),
 	   "facts of conditions and of texts");
-	ok(rules_readers(f.rules, FACT_DNSBL) == rules_section_bit(f.rules, "dnsbl"), "a text reads as well");
-	ok(rules_readers(f.rules, FACT_SUBJECT) == 0, "nobody reads the subject");
+	ok(rules_readers(f.rules, FACT_DNSBL, 0) == rules_section_bit(f.rules, "dnsbl"), "a text reads as well");
+	ok(rules_readers(f.rules, FACT_SUBJECT, 0) == 0, "nobody reads the subject");
 	ok(rules_use(f.rules, ACTION_DEFER) && !rules_use(f.rules, ACTION_MOVE), "actions in use");
 	is_int(f.errors.warnings, 0, "nothing to warn of");
 	fixture_close(&f);
@@ -110,7 +110,7 @@ static void test_headers(void)
 	is_str(names[0], "List-Id", "the first");
 	is_str(names[1], "X-A", "the second");
 	is_str(names[2], "X-B", "one from a text");
-	ok(rules_facts(f.rules) & FACT_BIT(FACT_HEADER), "headers are needed");
+	ok(rules_facts(f.rules, 0) & FACT_BIT(FACT_HEADER), "headers are needed");
 	fixture_close(&f);
 }
 
