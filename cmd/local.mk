@@ -8,7 +8,7 @@ cmd_cppflags = -DMILLGATE_CONF=\"$(sysconfdir)/millgate/millgate.conf\"
 sbin_PROGRAMS += millgated
 millgated_SOURCES = cmd/daemon.c cmd/daemon.h cmd/identity.c cmd/identity.h cmd/millgated.c
 millgated_CPPFLAGS = $(AM_CPPFLAGS) $(cmd_cppflags)
-millgated_LDADD = libmilterfront.a $(millgate_libs) $(MILTER_LIBS) $(millgate_deps)
+millgated_LDADD = libmilterfront.a libpolicyd.a $(millgate_libs) $(MILTER_LIBS) $(millgate_deps)
 
 bin_PROGRAMS += millgate
 millgate_SOURCES = cmd/command.c cmd/command.h cmd/config.c cmd/daemon_control.c cmd/dkim.c cmd/greylist.c cmd/millgate.c

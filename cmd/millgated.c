@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/settings.h"
 #include "milter/milter.h"
+#include "policyd/policyd.h"
 #include "util/log.h"
 
 enum { EXIT_USAGE = 2, REPORT_MAX = 1 << 20 };
@@ -26,6 +27,7 @@ struct service {
 	struct engine *engine;
 	struct identity identity;
 	struct milter_front *milter;
+	struct policyd *policyd; /* NULL: not served */
 	struct control *control;
 	int ready; /* for daemon_ready(); -1 in the foreground */
 	bool logging, logs_to_stderr;
@@ -116,12 +118,16 @@ static void open_log(struct service *s)
 static int open_sockets(struct service *s, struct error_list *errors)
 {
 	const struct engine_settings *set = engine_settings(s->engine);
+	uid_t owner = s->identity.drop ? s->identity.uid : (uid_t)-1;
 
 	if (identity_make_directory(&s->identity, set->milter.listen, errors) != 0 ||
+	    identity_make_directory(&s->identity, set->policyd.listen, errors) != 0 ||
 	    identity_make_directory(&s->identity, set->control.listen, errors) != 0)
 		return -1;
 	s->milter = milter_open(s->engine, set->milter.listen, (mode_t)set->milter.mode, set->milter.group, errors);
 	if (s->milter == NULL)
+		return -1;
+	if (policyd_open(s->engine, owner, &s->policyd, errors) != 0)
 		return -1;
 	if (s->options.pidfile != NULL && daemon_pidfile_write(s->options.pidfile, errors) != 0)
 		return -1;
@@ -132,11 +138,13 @@ static int start(struct service *s, struct error_list *errors)
 {
 	const struct engine_settings *set = engine_settings(s->engine);
 
-	if (open_sockets(s, errors) != 0 || engine_start(s->engine, errors) != 0)
+	if (open_sockets(s, errors) != 0 || engine_start(s->engine, errors) != 0 ||
+	    policyd_start(s->policyd, errors) != 0)
 		return -1;
 	if (access(s->options.conf, R_OK) != 0)
 		log_warning("%s cannot be read by %s: a reload will fail", s->options.conf, set->user);
-	log_info("millgated " PACKAGE_VERSION " serves %s", set->milter.listen);
+	log_info("millgated " PACKAGE_VERSION " serves %s%s%s", set->milter.listen, s->policyd != NULL ? ", " : "",
+		 s->policyd != NULL ? set->policyd.listen : "");
 	/* From here on a reload may come, and take these settings away. */
 	s->control =
 		control_start(s->engine, set->control.listen, (mode_t)set->control.mode, set->control.group, errors);
@@ -178,6 +186,7 @@ static int serve(struct service *s)
 static void stop(struct service *s, int status)
 {
 	control_stop(&s->control);
+	policyd_close(&s->policyd);
 	if (s->options.pidfile != NULL && s->milter != NULL)
 		unlink(s->options.pidfile); /* fails when its directory is root's: it is stale then, not wrong */
 	if (milter_close(&s->milter) != 0)

@@ -218,6 +218,25 @@ int listener_open(struct listener *l, const char *where, mode_t mode, const char
 	return -1;
 }
 
+int listener_give(struct listener *l, uid_t owner, struct error_list *errors)
+{
+	struct stat st;
+	int fd, rc = -1;
+
+	if (l->path == NULL)
+		return 0;
+	fd = open(l->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_dev != l->dev || st.st_ino != l->ino)
+		fail(errors, l->path, "its socket file has been replaced", 0);
+	else if (fchownat(fd, "", owner, (gid_t)-1, AT_EMPTY_PATH) != 0)
+		fail(errors, l->path, "its owner cannot be set", errno);
+	else
+		rc = 0;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 void listener_close(struct listener *l)
 {
 	struct stat st;

@@ -21,6 +21,9 @@ struct listener {
  */
 int listener_open(struct listener *l, const char *where, mode_t mode, const char *group, struct error_list *errors);
 
+/* Gives the file of a Unix socket to another user.  0, or -1 with an error added. */
+int listener_give(struct listener *l, uid_t owner, struct error_list *errors);
+
 /* Closes it, and removes the Unix socket unless another process has put its own there. */
 void listener_close(struct listener *l);
 

@@ -76,25 +76,64 @@ static void end(void *arg)
 
 /* ---- The caller's thread ---- */
 
+struct listener *net_listen(const char *where, mode_t mode, uid_t owner, const char *group, struct error_list *errors)
+{
+	struct listener *l = malloc(sizeof(*l));
+
+	if (l == NULL) {
+		error_add(errors, NULL, 0, "out of memory");
+		return NULL;
+	}
+	if (listener_open(l, where, mode, group, errors) != 0) {
+		free(l);
+		return NULL;
+	}
+	if (owner != (uid_t)-1 && listener_give(l, owner, errors) != 0)
+		net_unlisten(&l);
+	return l;
+}
+
+void net_unlisten(struct listener **l)
+{
+	if (*l == NULL)
+		return;
+	listener_close(*l);
+	free(*l);
+	*l = NULL;
+}
+
+/* The socket: one that listens already, or a new one.  0, or -1 with an error added. */
+static int take_listener(struct net_server *s, const struct net_server_options *o, struct error_list *errors)
+{
+	if (o->listener == NULL)
+		return listener_open(&s->listener, o->listen, o->mode, o->group, errors);
+	s->listener = *o->listener;
+	free(o->listener);
+	return 0;
+}
+
 struct net_server *net_server_start(struct net *n, const struct net_server_options *o, struct error_list *errors)
 {
+	struct listener *given = o->listener;
 	struct net_server *s = calloc(1, sizeof(*s));
 	int rc;
 
 	if (s == NULL) {
+		net_unlisten(&given);
 		error_add(errors, NULL, 0, "out of memory");
 		return NULL;
 	}
 	s->net = n;
 	s->o = *o;
 	s->o.listen = s->o.group = NULL; /* the caller's, and used now only */
-	if (listener_open(&s->listener, o->listen, o->mode, o->group, errors) != 0)
+	s->o.listener = NULL;
+	if (take_listener(s, o, errors) != 0)
 		goto fail_server;
 	s->acceptable = event_new(n->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
 	s->accept_pause = evtimer_new(n->base, accept_again, s);
 	rc = s->acceptable == NULL || s->accept_pause == NULL ? ENOMEM : pool_start(&s->pool, o->workers);
 	if (rc != 0) {
-		error_add(errors, NULL, 0, "cannot start the workers of \"%s\": %s", o->listen, strerror(rc));
+		error_add(errors, NULL, 0, "cannot start the workers of a server: %s", strerror(rc));
 		goto fail_events;
 	}
 	net_call(n, begin, s);

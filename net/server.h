@@ -15,9 +15,21 @@
 #include "util/sbuf.h"
 
 struct net_server;
+struct listener;
+
+/*
+ * Listens where a server will be started later: for sockets that only root may make, before privileges are dropped.
+ * where, mode, group: as in struct net_server_options.  owner: whose the file of a Unix socket becomes; (uid_t)-1: as it
+ * comes.  NULL with an error added.
+ */
+struct listener *net_listen(const char *where, mode_t mode, uid_t owner, const char *group, struct error_list *errors);
+/* For one that no server has taken over.  Clears *l; tolerates NULL. */
+void net_unlisten(struct listener **l);
 
 struct net_server_options {
-	const char *listen; /* "unix:/path", "inet:PORT@ADDRESS", "inet6:PORT@ADDRESS"; port 0: any free one */
+	struct listener
+		*listener;  /* of net_listen(): the server takes it over, also when it cannot be started; or NULL */
+	const char *listen; /* else: "unix:/path", "inet:PORT@ADDRESS", "inet6:PORT@ADDRESS"; port 0: any free one */
 	mode_t mode;        /* Unix: permissions of the socket */
 	const char *group;  /* Unix: its group; NULL: as it comes */
 	unsigned workers;   /* threads; at least 1 */

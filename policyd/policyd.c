@@ -1,0 +1,333 @@
+/*
+ * The front's life: its socket, its connections, and the thread that forgets.
+ */
+#include "policyd/policyd.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/settings.h"
+#include "net/server.h"
+#include "policyd/answer.h"
+#include "policyd/limits.h"
+#include "policyd/path.h"
+#include "policyd/table.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* What is worth a line in the log, but not one for each request. */
+enum complaint {
+	COMPLAINT_MALFORMED,
+	COMPLAINT_EARLY,
+	COMPLAINT_STAGE,
+	COMPLAINT_FULL,
+	COMPLAINT_HEADERS,
+	COMPLAINT_RCPTS,
+	COMPLAINT_DELETE,
+	COMPLAINTS
+};
+
+struct policyd {
+	/* immutable once it serves */
+	struct engine *engine;
+	struct policyd_asked asked;
+	unsigned workers;
+	struct listener *listener; /* until it serves */
+	struct net_server *server; /* NULL: not yet */
+	struct policyd_table *table;
+
+	atomic_bool complained[COMPLAINTS];
+
+	bool sweeping; /* the thread runs */
+	pthread_t sweeper;
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t stop;
+	bool stopping;
+};
+
+/* ---- The log ---- */
+
+/* The first time a warning, so that it is seen; from then on it is for whoever looks. */
+static void complain(struct policyd *p, enum complaint what, const char *text, const struct policyd_request *r)
+{
+	enum { LINE_SIZE = 512 };
+	char line[LINE_SIZE];
+	struct sbuf b;
+
+	sbuf_fixed(&b, line, sizeof line);
+	sbuf_addf(&b, "policyd: %s", text);
+	if (r != NULL && r->v[POLICYD_instance] != NULL && r->v[POLICYD_instance][0] != '\0') {
+		sbuf_add(&b, " (instance ");
+		sbuf_add_safe(&b, r->v[POLICYD_instance], strlen(r->v[POLICYD_instance]));
+		sbuf_add(&b, ")");
+	}
+	if (!atomic_exchange_explicit(&p->complained[what], true, memory_order_relaxed))
+		log_warning("%s; further ones are logged as debug", b.p);
+	else
+		log_debug("%s", b.p);
+}
+
+static void complain_unsaid(struct policyd *p, unsigned unsaid, const struct policyd_request *r)
+{
+	if (unsaid & POLICYD_UNSAID_HEADERS)
+		complain(p, COMPLAINT_HEADERS, "a header edit that the policy protocol cannot express was left out", r);
+	if (unsaid & POLICYD_UNSAID_RCPTS)
+		complain(p, COMPLAINT_RCPTS, "a move or copy that the policy protocol cannot express was left out", r);
+	if (unsaid & POLICYD_UNSAID_DELETE)
+		complain(p, COMPLAINT_DELETE, "a delete for some of the recipients was left out: delivered to all", r);
+}
+
+/* ---- Requests ---- */
+
+/* `instance` is unique on one machine; with where the MTA listens, on several. */
+static void make_key(struct sbuf *key, const struct policyd_request *r)
+{
+	sbuf_add(key, r->v[POLICYD_instance]);
+	sbuf_addc(key, '\n');
+	sbuf_add(key, r->v[POLICYD_server_address]);
+	sbuf_addc(key, '\n');
+	sbuf_add(key, r->v[POLICYD_server_port]);
+}
+
+/* Whether the milter is told of the same transaction: it decides. */
+static bool has_twin(struct policyd *p, const struct policyd_request *r)
+{
+	char room[POLICYD_REQUEST_MAX];
+	struct engine_connect c = policyd_txn_connect(r);
+	struct sbuf path;
+
+	sbuf_fixed(&path, room, sizeof room);
+	policyd_path(&path, r->v[POLICYD_sender]);
+	return engine_has_twin(p->engine, &c, path.p);
+}
+
+static void answer_in_txn(struct policyd *p, struct policyd_conn *c, const struct policyd_request *r, struct sbuf *out)
+{
+	char room[POLICYD_REQUEST_MAX];
+	struct policyd_txn *x, *ended;
+	struct sbuf key;
+	unsigned unsaid;
+	bool over;
+
+	sbuf_fixed(&key, room, sizeof room);
+	make_key(&key, r);
+	x = policyd_table_take(p->table, key.p, key.len, c, &ended);
+	policyd_txn_end(ended); /* first: what they give back may be what this one needs */
+	if (x == NULL) {
+		complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", r);
+		sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
+		return;
+	}
+	pthread_mutex_lock(&x->lock);
+	unsaid = policyd_txn_ask(x, p->engine, &p->asked, r, out);
+	over = x->closed;
+	pthread_mutex_unlock(&x->lock);
+	policyd_table_put(p->table, x, over);
+	complain_unsaid(p, unsaid, r);
+}
+
+static void answer(struct policyd *p, struct policyd_conn *c, char *request, size_t n, struct sbuf *out)
+{
+	struct policyd_request r;
+	const char *wrong = policyd_parse(&r, request, n);
+
+	if (wrong != NULL) {
+		/* A refusal may be what it should have been, so it is not DUNNO; nor for good, as it may not. */
+		complain(p, COMPLAINT_MALFORMED, wrong, NULL);
+		sbuf_add(out, "DEFER_IF_PERMIT 4.3.0 the policy request was not understood");
+		return;
+	}
+	if (r.stage == STAGE_CONNECT) {
+		complain(p, COMPLAINT_EARLY,
+			 "asked before the recipients are known, which is too early: check_policy_service belongs into "
+			 "smtpd_recipient_restrictions",
+			 NULL);
+		sbuf_add(out, policyd_dunno);
+		return;
+	}
+	if (has_twin(p, &r)) {
+		sbuf_add(out, policyd_dunno);
+		return;
+	}
+	if ((p->asked.stages & 1u << r.stage) == 0)
+		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &r);
+	answer_in_txn(p, c, &r, out);
+}
+
+static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
+{
+	struct policyd *p = ctx;
+	char text[POLICYD_REQUEST_MAX], action[POLICYD_ACTION_MAX];
+	struct sbuf b;
+
+	if (*conn == NULL)
+		*conn = calloc(1, sizeof(struct policyd_conn));
+	if (*conn == NULL || n > sizeof text)
+		return false;
+	memcpy(text, request, n);
+	sbuf_fixed(&b, action, sizeof action);
+	answer(p, *conn, text, n, &b);
+	sbuf_add(out, "action=");
+	sbuf_addn(out, b.p, b.len);
+	sbuf_add(out, "\n\n");
+	return true;
+}
+
+static void closed(void *ctx, void *conn)
+{
+	struct policyd *p = ctx;
+
+	policyd_table_part(p->table, conn);
+	free(conn);
+}
+
+/* ---- The sweeper ---- */
+
+static void *sweep(void *arg)
+{
+	enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+	struct policyd *p = arg;
+	struct timespec until;
+	int64_t at;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stopping) {
+		at = clock_mono_ms() + POLICYD_SWEEP_MS;
+		until = (struct timespec){ .tv_sec = (time_t)(at / MS_PER_S), .tv_nsec = at % MS_PER_S * NS_PER_MS };
+		(void)pthread_cond_timedwait(&p->stop, &p->lock, &until);
+		pthread_mutex_unlock(&p->lock);
+		policyd_txn_end(policyd_table_sweep(p->table, clock_mono_ms()));
+		pthread_mutex_lock(&p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static int start_sweeper(struct policyd *p)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&p->sweeper, NULL, sweep, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		(void)pthread_setname_np(p->sweeper, "policyd");
+	p->sweeping = rc == 0;
+	return rc;
+}
+
+static void stop_sweeper(struct policyd *p)
+{
+	if (!p->sweeping)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_signal(&p->stop);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->sweeper, NULL);
+	p->sweeping = false;
+}
+
+/* ---- The front's life ---- */
+
+static int init_locks(struct policyd *p)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	if (pthread_condattr_init(&attr) != 0)
+		return -1;
+	rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&p->stop, &attr) != 0;
+	pthread_condattr_destroy(&attr);
+	if (rc != 0)
+		return -1;
+	if (pthread_mutex_init(&p->lock, NULL) == 0)
+		return 0;
+	pthread_cond_destroy(&p->stop);
+	return -1;
+}
+
+static struct policyd_asked asked_at(const struct policyd_settings *set)
+{
+	struct policyd_asked a = { .stages = settings_policyd_stages(set) };
+
+	a.last = a.stages & 1u << STAGE_END ? STAGE_END : a.stages & 1u << STAGE_DATA ? STAGE_DATA : STAGE_RCPT;
+	return a;
+}
+
+int policyd_open(struct engine *e, uid_t owner, struct policyd **pp, struct error_list *errors)
+{
+	const struct policyd_settings *set = &engine_settings(e)->policyd;
+	struct policyd *p;
+
+	*pp = NULL;
+	if (set->listen == NULL || set->listen[0] == '\0')
+		return 0;
+	p = calloc(1, sizeof *p);
+	if (p == NULL || init_locks(p) != 0) {
+		error_add(errors, NULL, 0, "policyd: out of memory");
+		free(p);
+		return -1;
+	}
+	p->engine = e;
+	p->asked = asked_at(set);
+	p->workers = (unsigned)set->workers;
+	p->table = p->asked.last == STAGE_RCPT ? policyd_table_new(POLICYD_IDLE_RCPT_MS, POLICYD_GRACE_RCPT_MS)
+					       : policyd_table_new(POLICYD_IDLE_END_MS, POLICYD_GRACE_END_MS);
+	if (p->table == NULL)
+		error_add(errors, NULL, 0, "policyd: out of memory");
+	else
+		p->listener = net_listen(set->listen, (mode_t)set->mode, owner, set->group, errors);
+	if (p->listener == NULL) {
+		policyd_close(&p);
+		return -1;
+	}
+	*pp = p;
+	return 0;
+}
+
+int policyd_start(struct policyd *p, struct error_list *errors)
+{
+	struct net_server_options o = { .workers = 0,
+					.max_request = POLICYD_REQUEST_MAX,
+					.split = policyd_split,
+					.serve = serve,
+					.closed = closed,
+					.ctx = p };
+
+	if (p == NULL)
+		return 0;
+	o.workers = p->workers;
+	o.listener = p->listener;
+	p->listener = NULL;
+	if (start_sweeper(p) != 0) {
+		net_unlisten(&o.listener);
+		error_add(errors, NULL, 0, "policyd: cannot start a thread");
+		return -1;
+	}
+	p->server = net_server_start(engine_net(p->engine), &o, errors);
+	return p->server != NULL ? 0 : -1;
+}
+
+void policyd_close(struct policyd **pp)
+{
+	struct policyd *p = *pp;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	net_server_stop(&p->server);
+	net_unlisten(&p->listener);
+	stop_sweeper(p);
+	policyd_txn_end(policyd_table_free(&p->table));
+	pthread_cond_destroy(&p->stop);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
