@@ -33,3 +33,9 @@ check_PROGRAMS += t/unit/engine_verdict
 TESTS += t/unit/engine_verdict
 t_unit_engine_verdict_SOURCES = t/unit/engine_verdict.c t/unit/engine_fixture.c t/unit/engine_fixture.h
 t_unit_engine_verdict_LDADD = $(ENGINE_TEST_LIBS)
+
+check_PROGRAMS += t/unit/engine_envelope
+TESTS += t/unit/engine_envelope
+t_unit_engine_envelope_SOURCES = t/unit/engine_envelope.c t/unit/engine_fakes.c t/unit/engine_fakes.h \
+	t/unit/engine_fixture.c t/unit/engine_fixture.h
+t_unit_engine_envelope_LDADD = $(ENGINE_TEST_LIBS)

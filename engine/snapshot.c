@@ -34,7 +34,8 @@ static void section_names(const char **names, unsigned room)
 			names[n++] = (*c)->settings->rows[i].name;
 	}
 	for (const struct finisher *const *f = engine_finishers; *f != NULL && n + 1 < room; f++)
-		names[n++] = (*f)->section;
+		if ((*f)->section != NULL)
+			names[n++] = (*f)->section;
 	names[n] = NULL;
 }
 
@@ -202,10 +203,11 @@ static void load_finishers(struct snapshot *s, const struct check_env *env, stru
 	for (const struct finisher *const *f = engine_finishers; *f != NULL && s->n_finishers < SNAPSHOT_FINISHERS;
 	     f++) {
 		struct snapshot_finisher *k = &s->finishers[s->n_finishers++];
-		void *set = bind_settings(s, (*f)->section, (*f)->settings, bound, errors);
+		bool has = (*f)->settings != NULL;
+		void *set = has ? bind_settings(s, (*f)->section, (*f)->settings, bound, errors) : NULL;
 
 		k->def = *f;
-		if (set != NULL)
+		if (set != NULL || !has)
 			(void)(*f)->prepare(env, set, &k->state, errors);
 	}
 }
