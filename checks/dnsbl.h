@@ -16,14 +16,23 @@
 #include "conf/conf.h"
 #include "mail/check.h"
 
-#define DNSBL_LIST_SETTINGS(S)                                                                                         \
-	S(STRING, zone, 0, NULL, "The list's zone, such as zen.spamhaus.org.")                                         \
-	S(STRING, codes, 0, "",                                                                                        \
-	  "The answers that count, ranges per octet: \"127.0.0.2-11, 127.0.4.1\"; empty: all of 127.0.0.0/8 but "      \
-	  "127.255.255.0/24, which tells of errors.")                                                                  \
-	S(INT, weight, CONF_RANGE(-1000000, 1000000), "1",                                                             \
-	  "What a listing adds to the score; negative for allow lists.")                                               \
-	S(STRING, name, 0, NULL, "What replies and logs call it; left out: the zone, without a key in it.")
+#define DNSBL_LIST_SETTINGS(S)                                                                                              \
+	S(STRING, zone, 0, NULL, "The list's zone, such as zen.spamhaus.org.")                                              \
+	S(STRING, codes, 0, "",                                                                                             \
+	  "The answers that count, ranges per octet: \"127.0.0.2-11, 127.0.4.1\"; empty: all of 127.0.0.0/8 but "           \
+	  "127.255.255.0/24, which tells of errors.")                                                                       \
+	S(INT, weight, CONF_RANGE(-1000000, 1000000), "1",                                                                  \
+	  "What a listing adds to the score; negative for allow lists.")                                                    \
+	S(STRING, name, 0, NULL, "What replies and logs call it; left out: the zone, without a key in it.")                 \
+	S(STRINGS, of, 0, NULL,                                                                                             \
+	  "What it is asked about: \"client\" (the default), the client's address; or domain names, any of \"helo\", "      \
+	  "\"sender\" (the domain of MAIL FROM), \"from\" (those in From) and \"url\" (the hosts of URLs in the text).  A " \
+	  "list that knows addresses and domains has two entries.")                                                         \
+	S(STRINGS, probe, 0, NULL,                                                                                          \
+	  "What the list must list while it works, and, with \"!\" in front, what it must not; left out: what RFC 5782 "    \
+	  "demands, 127.0.0.2 and not 127.0.0.1 (the same in ::FFFF:0:0/96), or TEST and not INVALID.  \"off\" for a "      \
+	  "list that has no such entries or lists 127.0.0.0/8: then only error answers, failures, listings of the "         \
+	  "whole world and a sudden jump of the share of listed clients suspend it.")
 CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 
 #define DNSBL_SETTINGS(S)                                                                                              \
@@ -31,8 +40,12 @@ CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 	  "The score from which a client is refused; 0: none is, rules may read dnsbl_score.")                         \
 	S(GROUPS, lists, dnsbl_list_settings, NULL, "The lists.")                                                      \
 	S(DURATION, timeout, 0, "0", "How long to wait for all lists together; 0: as long as dns.timeout.")            \
+	S(DURATION, trust_for, 0, "30s",                                                                               \
+	  "How long it counts that random addresses (or names) were not all listed; a listing that comes later has "   \
+	  "some asked anew.  0: with every listing.")                                                                  \
 	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
-	  "When failed lists leave it open; inherit: what dns.on_error says.")                                         \
+	  "When failed lists leave it open; inherit: what dns.on_error says.  A suspended list is as if it were not "  \
+	  "there.")                                                                                                    \
 	S(ENUM, refuse_at, checks_refuse_at, "rcpt", "The earliest stage at which a client is refused.")               \
 	S(BOOL, shadow, 0, "false", "Journal what would be refused, refuse nothing.")
 CONF_STRUCT(dnsbl_settings, DNSBL_SETTINGS);

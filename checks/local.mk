@@ -43,6 +43,14 @@ libchecks_a_SOURCES = \
 	checks/dnsbl.h \
 	checks/dnsbl_codes.c \
 	checks/dnsbl_codes.h \
+	checks/dnsbl_exam.c \
+	checks/dnsbl_exam.h \
+	checks/dnsbl_guard.c \
+	checks/dnsbl_guard.h \
+	checks/dnsbl_health.c \
+	checks/dnsbl_health.h \
+	checks/dnsbl_keep.c \
+	checks/dnsbl_keep.h \
 	checks/dnsbl_zones.c \
 	checks/dnsbl_zones.h \
 	checks/fcrdns.c \

@@ -1,0 +1,327 @@
+#include "checks/dnsbl_exam.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "checks/dnsbl_codes.h"
+#include "net/dns.h"
+#include "util/clock.h"
+
+enum {
+	RANDOM_FIRST = 4,
+	RANDOM_ALL = 16,
+	NEIGHBOURS_MAX = 12,
+	NEIGHBOURS_MIN = 4, /* fewer say nothing */
+	NAME_SIZE = 256,    /* RFC 1035: 253 letters and the NUL, with room */
+	LABEL_LETTERS = 14, /* of a random label: 2^65 of them */
+	V4_NIBBLES = 4,
+	LOOPBACK = 127,
+	V6_GLOBAL = 0x20, /* 2000::/4, all that is given out of 2000::/3 but some */
+	V6_MAPPED = 12    /* ::ffff:0:0/96 ends here */
+};
+_Static_assert(2 * RANDOM_ALL <= DNSBL_EXAM_QUESTIONS, "questions do not fit");
+
+/* ---- Names ---- */
+
+int dnsbl_question_name(const struct dnsbl_zone *z, const struct dnsbl_subject *about, char *out, size_t size)
+{
+	int n;
+
+	if (!z->domains)
+		return dns_reverse_name(&about->ip, z->zone, out, size);
+	n = snprintf(out, size, "%s.%s", about->domain, z->zone);
+	return n > 0 && (size_t)n < size && n < DNSBL_DOMAIN_SIZE ? 0 : -1;
+}
+
+/* Not to be foreseen by whoever runs a list. */
+static void random_bytes(uint8_t *p, size_t n)
+{
+	if (getrandom(p, n, GRND_NONBLOCK) == (ssize_t)n)
+		return;
+	for (size_t i = 0; i < n; i++) /* in the first seconds of a machine: better than the same each time */
+		p[i] = (uint8_t)(clock_mono_us() >> i);
+}
+
+static void random_label(char out[LABEL_LETTERS + 1])
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxzbcdfghjkmnpq"; /* 32, and no words */
+	uint8_t r[LABEL_LETTERS];
+
+	random_bytes(r, sizeof r);
+	for (unsigned i = 0; i < LABEL_LETTERS; i++)
+		out[i] = letters[r[i] % (sizeof letters - 1)];
+	out[LABEL_LETTERS] = '\0';
+}
+
+static void make_canary(const struct dnsbl_exam *x, struct dnsbl_subject *s)
+{
+	char label[LABEL_LETTERS + 1];
+	uint8_t *last = x->side == DNSBL_SIDE_V6 ? &s->ip.b[V6_MAPPED] : s->ip.b;
+
+	if (x->zone->domains) {
+		random_label(label);
+		snprintf(s->domain, sizeof s->domain, "%s.invalid", label);
+		return;
+	}
+	s->ip = (struct ip){ .family = x->side == DNSBL_SIDE_V6 ? IP_V6 : IP_V4 };
+	if (x->side == DNSBL_SIDE_V6)
+		s->ip.b[V6_MAPPED - 2] = s->ip.b[V6_MAPPED - 1] = 0xff;
+	random_bytes(last, V4_NIBBLES);
+	last[0] = LOOPBACK;
+	last[1] |= 0x80; /* lists have 127.0.0.0/16 for themselves */
+}
+
+static bool is_global(const uint8_t *b)
+{
+	enum { MULTICAST = 224 };
+
+	return b[0] != 0 && b[0] != 10 && b[0] != LOOPBACK && b[0] < MULTICAST && !(b[0] == 172 && b[1] / 16 == 1) &&
+	       !(b[0] == 192 && b[1] == 168) && !(b[0] == 169 && b[1] == 254) && !(b[0] == 100 && b[1] / 64 == 1);
+}
+
+static void make_random(const struct dnsbl_exam *x, struct dnsbl_subject *s)
+{
+	static const char *const tops[] = { "com", "net", "org", "de" };
+	char label[LABEL_LETTERS + 1];
+	uint8_t r;
+
+	if (x->zone->domains) {
+		random_label(label);
+		random_bytes(&r, 1);
+		snprintf(s->domain, sizeof s->domain, "%s.%s", label, tops[r % (sizeof tops / sizeof tops[0])]);
+		return;
+	}
+	s->ip = (struct ip){ .family = x->side == DNSBL_SIDE_V6 ? IP_V6 : IP_V4 };
+	if (x->side == DNSBL_SIDE_V6) {
+		random_bytes(s->ip.b, sizeof s->ip.b);
+		s->ip.b[0] = V6_GLOBAL | (s->ip.b[0] & 0x0f);
+		return;
+	}
+	do
+		random_bytes(s->ip.b, V4_NIBBLES);
+	while (!is_global(s->ip.b));
+}
+
+/* The next machine, or the next name: nobody has been asked about it. */
+static void make_neighbour(const struct dnsbl_exam *x, const struct dnsbl_subject *of, struct dnsbl_subject *s)
+{
+	char label[LABEL_LETTERS + 1];
+	uint8_t r;
+
+	*s = *of;
+	if (x->zone->domains) {
+		random_label(label);
+		if (snprintf(s->domain, sizeof s->domain, "%s.%s", label, of->domain) >= (int)sizeof s->domain)
+			*s = *of;
+		return;
+	}
+	random_bytes(&r, 1);
+	s->ip.b[s->ip.family == IP_V4 ? 3 : 15] ^= (uint8_t)(1 + r % 31); /* near, and another */
+}
+
+/* ---- Asking ---- */
+
+static void ask(struct dnsbl_exam *x, unsigned part, const struct dnsbl_probe *probe, const struct dnsbl_subject *about,
+		struct net_wait *w)
+{
+	char name[NAME_SIZE];
+
+	if (x->n == DNSBL_EXAM_QUESTIONS || dnsbl_question_name(x->zone, about, name, sizeof name) != 0)
+		return;
+	x->part[x->n] = (unsigned char)part;
+	x->probe[x->n] = probe;
+	x->ops[x->n++] = dns_ask(w, name, DNS_A); /* NULL reads as a failure */
+}
+
+static void ask_probes(struct dnsbl_exam *x, struct net_wait *w)
+{
+	for (unsigned i = 0; i < x->zone->n_probes; i++) {
+		const struct dnsbl_probe *p = &x->zone->probes[i];
+		struct dnsbl_subject s = { .ip = p->ip };
+
+		if (x->zone->domains)
+			snprintf(s.domain, sizeof s.domain, "%s", p->domain);
+		else if ((p->ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6))
+			continue;
+		ask(x, DNSBL_EXAM_PROBES, p, &s, w);
+	}
+}
+
+static void ask_random(struct dnsbl_exam *x, unsigned n, struct net_wait *w)
+{
+	struct dnsbl_subject s;
+
+	for (unsigned i = 0; i < n; i++) {
+		make_random(x, &s);
+		ask(x, DNSBL_EXAM_RANDOM, NULL, &s, w);
+	}
+}
+
+static void ask_neighbours(struct dnsbl_exam *x, const struct dnsbl_memory *memory, struct net_wait *w)
+{
+	struct dnsbl_subject s;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < memory->n && n < NEIGHBOURS_MAX; i++) {
+		if (!x->zone->domains && (memory->v[i].ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6))
+			continue;
+		make_neighbour(x, &memory->v[i], &s);
+		ask(x, DNSBL_EXAM_NEIGHBOURS, NULL, &s, w);
+		n++;
+	}
+}
+
+void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
+		    const struct dnsbl_memory *memory, struct net_wait *w)
+{
+	struct dnsbl_subject s;
+
+	x->zone = z;
+	x->side = side;
+	x->parts = parts;
+	x->asked_ms = clock_mono_ms();
+	x->n = 0;
+	x->finding = DNSBL_FOUND_NOTHING;
+	x->ipv6 = DNSBL_IPV6_UNKNOWN;
+	x->error.family = IP_NONE;
+	x->why[0] = '\0';
+	if (parts & DNSBL_EXAM_PROBES)
+		ask_probes(x, w);
+	if ((parts & DNSBL_EXAM_CANARY) && !z->unprobed) {
+		make_canary(x, &s);
+		ask(x, DNSBL_EXAM_CANARY, NULL, &s, w);
+	}
+	if (parts & DNSBL_EXAM_RANDOM)
+		ask_random(x, RANDOM_FIRST, w);
+	if ((parts & DNSBL_EXAM_NEIGHBOURS) && memory != NULL)
+		ask_neighbours(x, memory, w);
+}
+
+/* ---- Judging ---- */
+
+const struct ip *dnsbl_answer_error(const struct dns_answer *a)
+{
+	for (unsigned i = 0; a->status == DNS_OK && i < a->n; i++)
+		if (dnsbl_codes_is_error(&a->v[i].ip))
+			return &a->v[i].ip;
+	return NULL;
+}
+
+struct tally {
+	unsigned asked, answered, listed;
+	const char *why; /* of a failure */
+};
+
+static struct tally count(const struct dnsbl_exam *x, unsigned part)
+{
+	struct tally t = { .why = "no memory" };
+
+	for (unsigned i = 0; i < x->n; i++) {
+		const struct dns_answer *a = dns_result(x->ops[i]);
+
+		if (x->part[i] != part)
+			continue;
+		t.asked++;
+		t.answered += a->status != DNS_FAILED;
+		t.listed += a->status == DNS_OK;
+		if (a->status == DNS_FAILED && a->why != NULL)
+			t.why = a->why;
+	}
+	return t;
+}
+
+bool dnsbl_exam_more(struct dnsbl_exam *x, struct net_wait *w)
+{
+	struct tally t = count(x, DNSBL_EXAM_RANDOM);
+
+	if (t.asked != RANDOM_FIRST || t.answered == 0 || t.listed < t.answered)
+		return false;
+	ask_random(x, RANDOM_ALL - RANDOM_FIRST, w);
+	return true;
+}
+
+/* The gravest finding counts, and of these the first. */
+__attribute__((format(printf, 3, 4))) static void find(struct dnsbl_exam *x, enum dnsbl_finding finding,
+						       const char *fmt, ...)
+{
+	va_list ap;
+
+	if (finding <= x->finding)
+		return;
+	x->finding = finding;
+	va_start(ap, fmt);
+	vsnprintf(x->why, sizeof x->why, fmt, ap);
+	va_end(ap);
+}
+
+static void judge_probe(struct dnsbl_exam *x, const struct dnsbl_probe *p, const struct dns_answer *a)
+{
+	char text[IP_TEXT_SIZE];
+	const char *name = p->domain != NULL ? p->domain : ip_format(&p->ip, text);
+
+	if (a->status == DNS_FAILED)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", a->why);
+	else if (p->listed && a->status == DNS_OK)
+		x->ipv6 = DNSBL_IPV6_YES;
+	else if (p->listed && p->optional)
+		x->ipv6 = DNSBL_IPV6_NO;
+	else if (p->listed)
+		find(x, DNSBL_FOUND_WRONG, "it does not list %s, as every list that works does", name);
+	else if (a->status == DNS_OK)
+		find(x, DNSBL_FOUND_WRONG, "it lists %s, as no list that works does", name);
+}
+
+static void judge_errors(struct dnsbl_exam *x)
+{
+	char text[IP_TEXT_SIZE];
+
+	for (unsigned i = 0; i < x->n; i++) {
+		const struct ip *error = dnsbl_answer_error(dns_result(x->ops[i]));
+
+		if (error == NULL)
+			continue;
+		find(x, DNSBL_FOUND_WRONG, "it answers %s, which is an error of the list and no listing",
+		     ip_format(error, text));
+		x->error = *error;
+		return;
+	}
+}
+
+static void judge_controls(struct dnsbl_exam *x)
+{
+	struct tally t = count(x, DNSBL_EXAM_CANARY);
+
+	if (t.listed > 0)
+		find(x, DNSBL_FOUND_WRONG, "it lists %s",
+		     x->zone->domains ? "names that nobody has" : "addresses of 127.0.0.0/8 that nobody has");
+	else if (t.answered < t.asked)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", t.why);
+	t = count(x, DNSBL_EXAM_RANDOM);
+	if (t.asked > RANDOM_FIRST && t.answered > 0 && t.listed == t.answered)
+		find(x, DNSBL_FOUND_WRONG, "it lists %s", "the whole world");
+	else if (t.asked > 0 && t.answered == 0)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", t.why);
+	t = count(x, DNSBL_EXAM_NEIGHBOURS);
+	if (t.answered >= NEIGHBOURS_MIN && t.listed * 4 >= t.answered * 3)
+		find(x, DNSBL_FOUND_WRONG, "it lists nearly everybody all of a sudden, %s",
+		     "the neighbours of those it did not list as well");
+}
+
+void dnsbl_exam_judge(struct dnsbl_exam *x)
+{
+	judge_errors(x);
+	for (unsigned i = 0; i < x->n; i++)
+		if (x->part[i] == DNSBL_EXAM_PROBES)
+			judge_probe(x, x->probe[i], dns_result(x->ops[i]));
+	judge_controls(x);
+	dnsbl_exam_end(x);
+}
+
+void dnsbl_exam_end(struct dnsbl_exam *x)
+{
+	for (unsigned i = 0; i < x->n; i++)
+		net_op_free(&x->ops[i]);
+	x->n = 0;
+}

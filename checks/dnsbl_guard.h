@@ -1,0 +1,83 @@
+/*
+ * The guard of a DNS list: whether the list may be asked and believed.  It learns from every answer that sessions get
+ * and from examinations (dnsbl_exam.h), suspends a list that does harm, and puts it in force again.
+ *
+ *	unproved	asked; a listing is believed when the session's own examination finds nothing wrong
+ *	in force	asked; a listing is confirmed by fresh controls (dnsbl_exam.h)
+ *	doubted		many failures, or far more listings than ever: not asked until the keeper has examined it, which
+ *			takes a second; until then as a list that fails
+ *	suspended	not asked, as if it were not there; examined with growing pauses, and in force again once all is well
+ *
+ * Inside checks/ only.  All functions are thread-safe; now_ms is clock_mono_ms().
+ */
+#ifndef MILLGATE_CHECKS_DNSBL_GUARD_H
+#define MILLGATE_CHECKS_DNSBL_GUARD_H
+
+#include "checks/dnsbl_zones.h"
+
+enum dnsbl_standing { DNSBL_UNPROVED, DNSBL_IN_FORCE, DNSBL_DOUBTED, DNSBL_SUSPENDED };
+
+/* The two kinds of names in a list of addresses: each has an examination of its own.  Domains are on the first. */
+enum dnsbl_side { DNSBL_SIDE_V4, DNSBL_SIDE_V6, DNSBL_SIDES };
+#define DNSBL_SIDE_DOMAINS DNSBL_SIDE_V4
+
+/* Whether a list has IPv6 at all: without its test entry it has none, which is normal. */
+enum dnsbl_ipv6 { DNSBL_IPV6_UNKNOWN, DNSBL_IPV6_NO, DNSBL_IPV6_YES };
+
+/* What a list was asked about. */
+enum { DNSBL_DOMAIN_SIZE = 254 }; /* RFC 1035, section 2.3.4, and the NUL */
+struct dnsbl_subject {
+	struct ip ip;
+	char domain[DNSBL_DOMAIN_SIZE]; /* of lists of domains */
+};
+
+struct dnsbl_guard *dnsbl_guard_new(struct arena *a);
+void dnsbl_guard_release(struct dnsbl_guard *g);
+
+enum dnsbl_standing dnsbl_guard_standing(const struct dnsbl_guard *g);
+enum dnsbl_ipv6 dnsbl_guard_ipv6(const struct dnsbl_guard *g);
+
+/* Whether controls of that side that were asked at since_ms or later were clean. */
+bool dnsbl_guard_trusts(const struct dnsbl_guard *g, enum dnsbl_side side, int64_t since_ms);
+
+/* ---- What sessions see ---- */
+
+void dnsbl_guard_asked(struct dnsbl_guard *g);
+/* An answer about a client or domain: listed (with a code that counts) or not. */
+void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed, int64_t now_ms);
+/* A listing that was confirmed: it counts as a hit. */
+void dnsbl_guard_believed(struct dnsbl_guard *g, enum dnsbl_side side, int64_t now_ms);
+/* No answer; why is static. */
+void dnsbl_guard_failed(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
+/* An answer that is an error of the list. */
+void dnsbl_guard_error(const struct dnsbl_zone *z, const struct ip *answer, int64_t now_ms);
+/* Controls were clean that were asked at asked_ms. */
+void dnsbl_guard_controlled(struct dnsbl_guard *g, enum dnsbl_side side, int64_t asked_ms);
+/* The list does something that no working list does; why is for people, without the zone. */
+void dnsbl_guard_suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
+
+/* ---- The keeper ---- */
+
+/* Clients (domains) that the list did not list lately, to be asked about when it seems to list everybody. */
+enum { DNSBL_REMEMBERED = 16 };
+struct dnsbl_memory {
+	struct dnsbl_subject v[DNSBL_REMEMBERED];
+	unsigned n;
+};
+
+/* Whether an examination is due.  Then *memory is filled for one that is to ask about remembered clients, too. */
+bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
+/* Whether listings were believed since the controls of this side, which soon no longer count: worth asking them anew before
+ * a session has to. */
+bool dnsbl_guard_wants_controls(const struct dnsbl_guard *g, enum dnsbl_side side, int64_t trust_ms, int64_t now_ms);
+
+/* The examination found nothing wrong; or no answers to go by.  What was wrong goes to dnsbl_guard_suspend(). */
+void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t now_ms);
+void dnsbl_guard_silent(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
+
+/* ---- For people ---- */
+
+/* One JSON object, without the zone. */
+void dnsbl_guard_print(const struct dnsbl_zone *z, int64_t now_ms, struct sbuf *out);
+
+#endif

@@ -1,0 +1,436 @@
+#include "checks/dnsbl_health.h"
+
+#include <string.h>
+
+#include "checks/dnsbl_exam.h"
+#include "net/dns.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+
+enum { NAME_SIZE = 256, LABEL_MAX = 63 }; /* RFC 1035, section 2.3.4 */
+
+/* What a list said. */
+enum said {
+	SAID_NOTHING_YET,
+	SAID_CLEAR,
+	SAID_LISTED,
+	SAID_FAILED,
+	SAID_LEFT_OUT /* suspended: as if it were not there */
+};
+
+struct question {
+	unsigned zone, of;
+	enum dnsbl_side side;
+	int64_t asked_ms;
+	struct dnsbl_subject about;
+	struct net_op *op;       /* kept until the end: its answer is read */
+	struct dnsbl_exam *exam; /* of a listing that is to be confirmed */
+	enum said said;
+	const char *why; /* SAID_FAILED; static */
+};
+
+struct dnsbl_asking {
+	const struct dnsbl_zones *lists;
+	struct arena *arena;
+	unsigned n, most;
+	struct question v[];
+};
+
+/* ---- Asking ---- */
+
+struct dnsbl_asking *dnsbl_ask_begin(struct arena *a, const struct dnsbl_zones *lists, unsigned most)
+{
+	struct dnsbl_asking *q = arena_alloc(a, sizeof *q + most * sizeof q->v[0]);
+
+	if (q == NULL)
+		return NULL;
+	q->lists = lists;
+	q->arena = a;
+	q->most = most;
+	return q;
+}
+
+/* The question that has been asked already, for the new kind as well. */
+static bool was_asked(struct dnsbl_asking *q, unsigned zone, unsigned of, const struct dnsbl_subject *about)
+{
+	for (unsigned i = 0; i < q->n; i++) {
+		struct question *k = &q->v[i];
+
+		if (k->zone != zone || strcmp(k->about.domain, about->domain) != 0 ||
+		    !ip_equal(&k->about.ip, &about->ip))
+			continue;
+		k->of |= of;
+		return true;
+	}
+	return false;
+}
+
+static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, unsigned of,
+		     const struct dnsbl_subject *about)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[zone];
+	enum dnsbl_standing standing = dnsbl_guard_standing(z->guard);
+	struct question *k;
+	char name[NAME_SIZE];
+
+	if (q->n == q->most || standing == DNSBL_SUSPENDED || was_asked(q, zone, of, about))
+		return;
+	if (about->ip.family == IP_V6 && dnsbl_guard_ipv6(z->guard) == DNSBL_IPV6_NO)
+		return;
+	if (dnsbl_question_name(z, about, name, sizeof name) != 0)
+		return;
+	k = &q->v[q->n++];
+	*k = (struct question){ .zone = zone,
+				.of = of,
+				.side = about->ip.family == IP_V6 ? DNSBL_SIDE_V6 : DNSBL_SIDE_V4,
+				.asked_ms = clock_mono_ms(),
+				.about = *about };
+	if (standing == DNSBL_DOUBTED) {
+		k->said = SAID_FAILED;
+		k->why = "it is being examined";
+		return;
+	}
+	dnsbl_guard_asked(z->guard);
+	k->op = dns_ask(w, name, DNS_A); /* NULL reads as a failure */
+}
+
+void dnsbl_ask_client(struct dnsbl_asking *q, struct net_wait *w, const struct ip *ip)
+{
+	struct dnsbl_subject about = { .ip = *ip };
+
+	for (unsigned i = 0; q != NULL && i < q->lists->n_zones; i++)
+		if (q->lists->zones[i].of & DNSBL_OF_CLIENT)
+			ask_zone(q, w, i, DNSBL_OF_CLIENT, &about);
+}
+
+/* A host name of two labels or more that is not an address in disguise. */
+static bool can_be_asked(const char *domain)
+{
+	size_t label = 0, n = 0;
+	bool digits = true, dotted = false;
+
+	for (const char *p = domain; *p != '\0'; p++, n++) {
+		if (*p == '.') {
+			if (label == 0)
+				return false;
+			dotted = digits = true;
+			label = 0;
+			continue;
+		}
+		if (!ascii_is_alpha(*p) && !ascii_is_digit(*p) && *p != '-' && *p != '_')
+			return false;
+		digits = digits && ascii_is_digit(*p);
+		if (++label > LABEL_MAX)
+			return false;
+	}
+	return dotted && label > 0 && !digits && n < DNSBL_DOMAIN_SIZE;
+}
+
+void dnsbl_ask_domain(struct dnsbl_asking *q, struct net_wait *w, enum dnsbl_of of, const char *domain)
+{
+	struct dnsbl_subject about = { .ip = { .family = IP_NONE } };
+
+	if (q == NULL || !can_be_asked(domain))
+		return;
+	memcpy(about.domain, domain, strlen(domain));
+	for (unsigned i = 0; i < q->lists->n_zones; i++)
+		if (q->lists->zones[i].of & of & DNSBL_OF_DOMAIN)
+			ask_zone(q, w, i, of, &about);
+}
+
+void dnsbl_ask_end(struct dnsbl_asking *q)
+{
+	for (unsigned i = 0; q != NULL && i < q->n; i++) {
+		net_op_free(&q->v[i].op);
+		if (q->v[i].exam != NULL)
+			dnsbl_exam_end(q->v[i].exam);
+	}
+	if (q != NULL)
+		q->n = 0;
+}
+
+/* ---- Judging ---- */
+
+static bool entry_hears(const struct dnsbl_entry *e, const struct question *k)
+{
+	return e->zone == k->zone && (e->of & k->of) != 0;
+}
+
+static bool entry_lists(const struct dnsbl_entry *e, const struct dns_answer *a)
+{
+	for (unsigned i = 0; a->status == DNS_OK && i < a->n; i++)
+		if (dnsbl_codes_match(&e->codes, &a->v[i].ip))
+			return true;
+	return false;
+}
+
+/* Whether it is a listing for anybody: codes that no entry counts are none. */
+static bool counts(const struct dnsbl_asking *q, const struct question *k, const struct dns_answer *a)
+{
+	for (unsigned i = 0; i < q->lists->n_entries; i++)
+		if (entry_hears(&q->lists->entries[i], k) && entry_lists(&q->lists->entries[i], a))
+			return true;
+	return false;
+}
+
+static void set_failed(struct question *k, const char *why)
+{
+	k->said = SAID_FAILED;
+	k->why = why != NULL ? why : "no answer";
+}
+
+static void judge_failure(const struct dnsbl_asking *q, struct question *k, const struct dns_answer *a, int64_t now_ms)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+
+	/* A list is not to blame when we ran out of time, or memory, before it could answer. */
+	if (k->op != NULL && (net_op_done(k->op) || now_ms - k->asked_ms >= q->lists->timeout_ms / 2))
+		dnsbl_guard_failed(z, a->why, now_ms);
+	set_failed(k, a->why);
+}
+
+/* What must be asked before a listing is believed (dnsbl_exam.h). */
+static unsigned wanted_controls(const struct dnsbl_asking *q, const struct question *k, int64_t now_ms)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+	bool fresh = dnsbl_guard_trusts(z->guard, k->side, now_ms - q->lists->trust_ms);
+	unsigned parts = 0;
+
+	if (dnsbl_guard_standing(z->guard) != DNSBL_IN_FORCE)
+		return DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM;
+	if (!fresh || q->lists->trust_ms == 0)
+		parts |= DNSBL_EXAM_RANDOM;
+	if (z->refuses || parts != 0)
+		parts |= DNSBL_EXAM_CANARY;
+	return parts;
+}
+
+static void judge_listing(struct dnsbl_asking *q, struct question *k, struct net_wait *w, int64_t now_ms)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+	unsigned parts = wanted_controls(q, k, now_ms);
+
+	if (parts == 0) {
+		dnsbl_guard_believed(z->guard, k->side, now_ms);
+		k->said = SAID_LISTED;
+		return;
+	}
+	k->exam = arena_alloc(q->arena, sizeof *k->exam);
+	if (k->exam == NULL)
+		set_failed(k, "out of memory");
+	else
+		dnsbl_exam_ask(k->exam, z, k->side, parts, NULL, w);
+}
+
+/* A zone's answer, read once: a late one must not be half seen. */
+static void judge(struct dnsbl_asking *q, struct question *k, struct net_wait *w, int64_t now_ms)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+	const struct dns_answer *a = dns_result(k->op);
+	const struct ip *error = dnsbl_answer_error(a);
+	bool listed = error == NULL && counts(q, k, a);
+
+	if (a->status == DNS_FAILED) {
+		judge_failure(q, k, a, now_ms);
+	} else if (error != NULL) {
+		dnsbl_guard_error(z, error, now_ms);
+		k->said = SAID_LEFT_OUT;
+	} else {
+		dnsbl_guard_answered(z, &k->about, listed, now_ms);
+		k->said = SAID_CLEAR;
+	}
+	if (!listed)
+		return;
+	k->said = SAID_NOTHING_YET;
+	if (dnsbl_guard_standing(z->guard) == DNSBL_SUSPENDED)
+		k->said = SAID_LEFT_OUT; /* another session has found out meanwhile */
+	else if (dnsbl_guard_standing(z->guard) == DNSBL_DOUBTED)
+		set_failed(k, "it is being examined");
+	else
+		judge_listing(q, k, w, now_ms);
+}
+
+static void conclude(const struct dnsbl_asking *q, struct question *k)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+	struct dnsbl_exam *x = k->exam;
+	int64_t now_ms = clock_mono_ms();
+
+	k->exam = NULL;
+	dnsbl_exam_judge(x);
+	switch (x->finding) {
+	case DNSBL_FOUND_WRONG:
+		if (x->error.family != IP_NONE)
+			dnsbl_guard_error(z, &x->error, now_ms);
+		else
+			dnsbl_guard_suspend(z, x->why, now_ms);
+		k->said = SAID_LEFT_OUT;
+		break;
+	case DNSBL_FOUND_SILENCE:
+		dnsbl_guard_failed(z, "no answer to a control question", now_ms);
+		set_failed(k, "its listing could not be confirmed");
+		break;
+	case DNSBL_FOUND_NOTHING:
+		if (x->ipv6 == DNSBL_IPV6_NO) { /* not proved to know what it lists */
+			k->said = SAID_CLEAR;
+			break;
+		}
+		if (x->parts & DNSBL_EXAM_RANDOM)
+			dnsbl_guard_controlled(z->guard, k->side, x->asked_ms);
+		dnsbl_guard_believed(z->guard, k->side, now_ms);
+		k->said = SAID_LISTED;
+		break;
+	}
+}
+
+/* ---- Waiting ---- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* All lists were asked at about the same time: waiting for one after the other is waiting for all. */
+static void await_answers(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms)
+{
+	struct net_op *ops[16];
+	int64_t until = deadline_ms;
+	unsigned i = 0;
+
+	while (i < q->n) {
+		unsigned n = 0;
+
+		for (; i < q->n && n < sizeof ops / sizeof ops[0]; i++) {
+			if (q->v[i].said != SAID_NOTHING_YET)
+				continue;
+			ops[n++] = q->v[i].op;
+			until = sooner(until, q->v[i].asked_ms + q->lists->timeout_ms);
+		}
+		if (n > 0)
+			(void)net_await(w, ops, n, until);
+	}
+}
+
+/* Waits for the examinations of listings: in most sessions there is none, or one round. */
+static void await_exams(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms)
+{
+	int64_t until = sooner(deadline_ms, clock_mono_ms() + q->lists->timeout_ms);
+	bool more = false;
+
+	for (unsigned i = 0; i < q->n; i++) {
+		struct dnsbl_exam *x = q->v[i].exam;
+
+		if (x == NULL)
+			continue;
+		(void)net_await(w, x->ops, x->n, until);
+		more = dnsbl_exam_more(x, w) || more;
+	}
+	for (unsigned i = 0; more && i < q->n; i++)
+		if (q->v[i].exam != NULL)
+			(void)net_await(w, q->v[i].exam->ops, q->v[i].exam->n, until);
+}
+
+void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms)
+{
+	int64_t now_ms;
+
+	if (q == NULL)
+		return;
+	await_answers(q, w, deadline_ms);
+	now_ms = clock_mono_ms();
+	for (unsigned i = 0; i < q->n; i++)
+		if (q->v[i].said == SAID_NOTHING_YET)
+			judge(q, &q->v[i], w, now_ms);
+	await_exams(q, w, deadline_ms);
+	for (unsigned i = 0; i < q->n; i++)
+		if (q->v[i].exam != NULL)
+			conclude(q, &q->v[i]);
+}
+
+/* ---- What the answers come to ---- */
+
+void dnsbl_sum_begin(struct dnsbl_sum *sum, const struct fact_value *base)
+{
+	*sum = (struct dnsbl_sum){ 0 };
+	if (base != NULL && base->state == FACT_KNOWN)
+		sum->least = sum->most = base->num;
+	else if (base != NULL && base->state == FACT_UNAVAILABLE)
+		sum->open = base;
+}
+
+/* What an entry has heard about everything it was asked. */
+static enum said heard(const struct dnsbl_asking *q, const struct dnsbl_entry *e, unsigned of, const char **why)
+{
+	enum said said = SAID_CLEAR;
+
+	for (unsigned i = 0; i < q->n; i++) {
+		const struct question *k = &q->v[i];
+
+		if ((k->of & of) == 0 || !entry_hears(e, k))
+			continue;
+		if (k->said == SAID_LISTED && entry_lists(e, dns_result(k->op)))
+			return SAID_LISTED;
+		if (k->said == SAID_FAILED) {
+			said = SAID_FAILED;
+			*why = k->why;
+		}
+	}
+	return said;
+}
+
+void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned of, struct arena *a,
+		   struct fact_value *names)
+{
+	if (q == NULL) {
+		sum->no_memory = true;
+		return;
+	}
+	for (unsigned i = 0; i < q->lists->n_entries; i++) {
+		const struct dnsbl_entry *e = &q->lists->entries[i];
+		const char *why = NULL;
+		enum said said = heard(q, e, of, &why);
+
+		if (said == SAID_LISTED) {
+			sum->least += e->weight;
+			sum->most += e->weight;
+			fact_add_text(names, a, e->name, strlen(e->name));
+		} else if (said == SAID_FAILED) {
+			*(e->weight < 0 ? &sum->least : &sum->most) += e->weight;
+			if (sum->failed_name == NULL) {
+				sum->failed_name = e->name;
+				sum->why = why;
+			}
+		}
+	}
+}
+
+/* Whether the failed lists could change what the section decides. */
+static bool left_open(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists)
+{
+	if (sum->least == sum->most)
+		return false;
+	return lists->reject_at == 0 || (sum->least < lists->reject_at && sum->most >= lists->reject_at);
+}
+
+void dnsbl_sum_end(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists, struct arena *a,
+		   struct fact_value *names, struct fact_value *score)
+{
+	bool refused = lists->reject_at > 0 && sum->least >= lists->reject_at;
+	const char *why = NULL;
+
+	if (sum->no_memory) {
+		fact_set_unavailable(names, lists->on_error, "out of memory");
+		fact_set_unavailable(score, lists->on_error, "out of memory");
+		return;
+	}
+	if (sum->failed_name != NULL)
+		why = arena_printf(a, "DNS list %s: %s", sum->failed_name, sum->why);
+	if (sum->open != NULL)
+		fact_set_unavailable(score, sum->open->on_error, sum->open->why);
+	else if (left_open(sum, lists))
+		fact_set_unavailable(score, lists->on_error, why);
+	else
+		fact_set_num(score, sum->least);
+	if (sum->failed_name != NULL && !refused)
+		fact_set_unavailable(names, lists->on_error, why);
+}

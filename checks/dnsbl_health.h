@@ -1,0 +1,86 @@
+/*
+ * Asking DNS lists, in a way that a broken list harms nobody.  Every kind of list is asked through this: one session's
+ * or message's questions in a batch, their answers judged, listings confirmed where that is needed, and what the lists
+ * are found to do reported to their guards (dnsbl_guard.h), which suspend the broken ones.  Inside checks/ only.
+ *
+ *	q = dnsbl_ask_begin(arena, lists, most);               start(): submits, never blocks
+ *	dnsbl_ask_domain(q, wait, DNSBL_OF_HELO, "helo.example");
+ *	*slot = q;
+ *	...
+ *	dnsbl_await(q, wait, deadline_ms);                     finish(): waits; a listing may take a second round trip
+ *	dnsbl_sum_begin(&sum, base);
+ *	dnsbl_sum_add(&sum, q, DNSBL_OF_HELO | DNSBL_OF_SENDER, arena, names);
+ *	dnsbl_sum_end(&sum, lists, arena, names, score);
+ *	...
+ *	dnsbl_ask_end(q);                                      drop()
+ */
+#ifndef MILLGATE_CHECKS_DNSBL_HEALTH_H
+#define MILLGATE_CHECKS_DNSBL_HEALTH_H
+
+#include "checks/dnsbl_zones.h"
+#include "mail/fact.h"
+#include "net/net.h"
+
+/* ---- Asking ---- */
+
+struct dnsbl_asking; /* in the arena; used by one thread at a time */
+
+/* NULL when out of memory; the functions below take NULL: nothing is asked then, and dnsbl_sum_end() says so.
+ * most: the questions that may be asked; those beyond are left out. */
+struct dnsbl_asking *dnsbl_ask_begin(struct arena *a, const struct dnsbl_zones *lists, unsigned most);
+
+/*
+ * Asks every list of clients about an address.  Lists that are suspended, or have no IPv6, are passed over.
+ */
+void dnsbl_ask_client(struct dnsbl_asking *q, struct net_wait *w, const struct ip *ip);
+
+/*
+ * Asks every list that has an entry of this kind (one bit of DNSBL_OF_DOMAIN) about a domain, once, however often and for
+ * whatever kind it is named.  domain: lower case, A-labels, no last dot; what is no host name of letters, digits, '-'
+ * and '_' with two labels or more, ends in a label of digits alone (an address), or is too long for a zone is not asked:
+ * the text may be an attacker's, and an odd question makes odd answers.
+ */
+void dnsbl_ask_domain(struct dnsbl_asking *q, struct net_wait *w, enum dnsbl_of of, const char *domain);
+
+/*
+ * Waits for all answers until the deadline, judges them, and confirms the listings that count.  Must come before
+ * dnsbl_sum_add(); may be called again after more questions.
+ */
+void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms);
+
+/* Gives the questions back.  Tolerates NULL. */
+void dnsbl_ask_end(struct dnsbl_asking *q);
+
+/* ---- What the answers come to ---- */
+
+/*
+ * What all answers together say.  A list that failed leaves the score open between least and most (dnsbl.h); one that is
+ * suspended is as if it were not there.
+ */
+struct dnsbl_sum {
+	int64_t least, most;
+	const char *failed_name; /* a list that failed, or NULL */
+	const char *why;         /* static */
+	bool no_memory;
+	const struct fact_value *open; /* the base, when it is unavailable itself */
+};
+
+/* base: a score to add to, such as dnsbl_score for the envelope; NULL: none. */
+void dnsbl_sum_begin(struct dnsbl_sum *sum, const struct fact_value *base);
+
+/*
+ * Adds, for every entry with one of the kinds `of`, what it says about what was asked for these kinds; an entry weighs
+ * once, whatever number of domains it lists.  Names of listing entries are added to `names`, which must be absent or
+ * hold names already.
+ */
+void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned of, struct arena *a,
+		   struct fact_value *names);
+
+/*
+ * Sets the score, or marks it (and the names) as unavailable where failed lists leave open what reject_at decides.
+ * `names` must hold what dnsbl_sum_add() put there.
+ */
+void dnsbl_sum_end(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists, struct arena *a,
+		   struct fact_value *names, struct fact_value *score);
+
+#endif
