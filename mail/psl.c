@@ -22,3 +22,12 @@ const char *psl_registrable(const char *domain)
 		return NULL;
 	return psl_registrable_domain(psl_builtin(), domain);
 }
+
+bool psl_has_suffix(const char *domain)
+{
+	const char *registrable = psl_registrable(domain), *suffix;
+
+	if (registrable == NULL || (suffix = strchr(registrable, '.')) == NULL)
+		return false;
+	return psl_is_public_suffix2(psl_builtin(), suffix + 1, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
