@@ -34,6 +34,19 @@ static struct name *find(const char *name, enum dns_type type)
 	return NULL;
 }
 
+/* As a server looks a name up: the name itself, else the nearest wildcard above it. */
+static struct name *look_up(const char *name, enum dns_type type)
+{
+	struct name *n = find(name, type);
+	char wild[NAME_SIZE];
+
+	for (const char *dot = strchr(name, '.'); n == NULL && dot != NULL; dot = strchr(dot + 1, '.')) {
+		snprintf(wild, sizeof wild, "*%s", dot);
+		n = find(wild, type);
+	}
+	return n;
+}
+
 static struct name *make(const char *name, enum dns_type type)
 {
 	struct name *n = find(name, type);
@@ -128,9 +141,14 @@ unsigned fake_dns_asked(const char *name)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < zone.n_asked; i++)
+	for (unsigned i = 0; i < zone.n_asked && i < sizeof zone.asked / sizeof zone.asked[0]; i++)
 		n += strcmp(zone.asked[i], name) == 0;
 	return n;
+}
+
+const char *fake_dns_asked_name(unsigned i)
+{
+	return i < zone.n_asked && i < sizeof zone.asked / sizeof zone.asked[0] ? zone.asked[i] : "";
 }
 
 unsigned fake_dns_total(void)
@@ -141,12 +159,14 @@ unsigned fake_dns_total(void)
 struct net_op *dns_ask(struct net_wait *w, const char *name, enum dns_type type)
 {
 	struct net_op *op = fake_net_op();
-	const struct name *n = find(name, type);
+	const struct name *n = look_up(name, type);
 
 	(void)w;
-	if (op == NULL || zone.n_asked == sizeof zone.asked / sizeof zone.asked[0])
+	if (op == NULL)
 		abort();
-	snprintf(zone.asked[zone.n_asked++], NAME_SIZE, "%s", name);
+	if (zone.n_asked < sizeof zone.asked / sizeof zone.asked[0])
+		snprintf(zone.asked[zone.n_asked], NAME_SIZE, "%s", name);
+	zone.n_asked++;
 	op->done = n == NULL || !n->silent;
 	op->dns = n != NULL ? n->answer : no_name;
 	return op;

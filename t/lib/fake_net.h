@@ -28,7 +28,7 @@ unsigned fake_net_open(void);
 unsigned fake_net_awaits(void);
 int64_t fake_net_deadline(void);
 
-/* ---- DNS (fake_dns.c): names that nobody laid out do not exist ---- */
+/* ---- DNS (fake_dns.c): names that nobody laid out do not exist; "*.name" is a wildcard ---- */
 
 void fake_dns_clear(void);
 void fake_dns_addr(const char *name, const char *ip); /* one more A or AAAA record */
@@ -40,6 +40,7 @@ void fake_dns_fail(const char *name, enum dns_type type, const char *why);
 void fake_dns_silent(const char *name, enum dns_type type); /* never answered */
 unsigned fake_dns_asked(const char *name);                  /* how often */
 unsigned fake_dns_total(void);
+const char *fake_dns_asked_name(unsigned i); /* in order; "" behind the last one */
 
 /* ---- Redis (fake_redis.c) ---- */
 

@@ -89,6 +89,55 @@ static void test_error_answers(void)
 
 /* ---- Scores ---- */
 
+/* The test entries of a list that works, RFC 5782. */
+static void works(const char *zone)
+{
+	char name[128];
+
+	snprintf(name, sizeof name, "2.0.0.127.%s", zone);
+	fake_dns_addr(name, "127.0.0.2");
+	snprintf(name, sizeof name, "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.%s", zone);
+	fake_dns_addr(name, "127.0.0.2");
+}
+
+static void clear(void)
+{
+	static const char *const zones[] = { "black.test", "grey.test", "white.test", "zen.test", "a.test", "b.test" };
+
+	fake_dns_clear();
+	for (unsigned i = 0; i < sizeof zones / sizeof zones[0]; i++)
+		works(zones[i]);
+}
+
+static void tick(struct check_fixture *f)
+{
+	f->def->tick(f->state, f->wait, clock_mono_ms() + 1000);
+}
+
+/* A configuration whose lists the keeper has found in order. */
+static void load(struct check_fixture *f, const char *conf)
+{
+	clear();
+	if (fixture_load(f, &dnsbl_check, conf) != 0)
+		fail("errors: %s", fixture_errors(f));
+	tick(f);
+	clear();
+}
+
+/* The state of the n-th list, and the text of a member. */
+static bool status_has(struct check_fixture *f, const char *text)
+{
+	char buf[8192];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	f->def->status(f->state, &b);
+	if (!b.cut && strstr(buf, text) != NULL)
+		return true;
+	diag("status: %s", buf);
+	return false;
+}
+
 static void ask(struct check_fixture *f)
 {
 	fixture_client(f, CLIENT);
@@ -111,8 +160,7 @@ static void test_scores(void)
 {
 	struct check_fixture f;
 
-	is_int(fixture_load(&f, &dnsbl_check, three), 0, "three lists");
-	fake_dns_clear();
+	load(&f, three);
 	ask(&f);
 	is_result(&f, "0", "(absent)", "nobody lists the client");
 	is_int(fake_dns_total(), 3, "every list is asked once");
@@ -128,12 +176,12 @@ static void test_scores(void)
 	ask(&f);
 	is_result(&f, "5", "black, grey, white", "weights add up");
 
-	fake_dns_clear();
+	clear();
 	fake_dns_addr(ASKED("black.test"), "127.0.0.2");
 	fake_dns_addr(ASKED("black.test"), "127.0.0.4");
 	ask(&f);
 	is_result(&f, "5", "black", "two codes of one list weigh once");
-	fake_dns_clear();
+	clear();
 	fake_dns_addr(ASKED("black.test"), "127.0.0.12");
 	ask(&f);
 	is_result(&f, "0", "(absent)", "a code that does not count");
@@ -145,16 +193,16 @@ static void test_one_zone(void)
 {
 	struct check_fixture f;
 
-	(void)fixture_load(&f, &dnsbl_check,
-			   "dnsbl: { reject_at = 5; lists = (\n"
-			   "  { zone = \"zen.test\"; codes = \"127.0.0.2-3\"; weight = 4; name = \"sbl\"; },\n"
-			   "  { zone = \"Zen.Test.\"; codes = \"127.0.0.10-11\"; weight = 2; name = \"pbl\"; } ); };");
-	fake_dns_clear();
+	load(&f, "dnsbl: { reject_at = 5; lists = (\n"
+		 "  { zone = \"zen.test\"; codes = \"127.0.0.2-3\"; weight = 4; name = \"sbl\"; },\n"
+		 "  { zone = \"Zen.Test.\"; codes = \"127.0.0.10-11\"; weight = 2; name = \"pbl\"; } ); };");
+	clear();
 	fake_dns_addr(ASKED("zen.test"), "127.0.0.2");
 	fake_dns_addr(ASKED("zen.test"), "127.0.0.11");
 	ask(&f);
 	is_result(&f, "6", "sbl, pbl", "both entries");
-	is_int(fake_dns_total(), 1, "one question");
+	is_int(fake_dns_asked(ASKED("zen.test")), 1, "one question");
+	is_int(fake_dns_total(), 2, "and one control, since it is a listing");
 	fixture_free(&f);
 }
 
@@ -164,15 +212,14 @@ static void test_failures(void)
 {
 	struct check_fixture f;
 
-	(void)fixture_load(&f, &dnsbl_check, three);
-	fake_dns_clear();
+	load(&f, three);
 	fake_dns_fail(ASKED("black.test"), DNS_A, "SERVFAIL");
 	ask(&f);
 	is_result(&f, "(unavailable: DNS list black: SERVFAIL)", "(unavailable: DNS list black: SERVFAIL)",
 		  "a list that could have refused");
 	is_int(fixture_value(&f, FACT_DNSBL_SCORE)->on_error, ON_ERROR_DEFER, "on_error of the section");
 
-	fake_dns_clear();
+	clear();
 	fake_dns_fail(ASKED("grey.test"), DNS_A, "timeout");
 	ask(&f);
 	is_result(&f, "0", "(unavailable: DNS list grey: timeout)", "a list that alone could not have refused");
@@ -181,7 +228,7 @@ static void test_failures(void)
 	ask(&f);
 	is_result(&f, "5", "black", "refused whatever the failed list would say");
 
-	fake_dns_clear();
+	clear();
 	fake_dns_addr(ASKED("black.test"), "127.0.0.2");
 	fake_dns_silent(ASKED("white.test"), DNS_A);
 	ask(&f);
@@ -192,7 +239,7 @@ static void test_failures(void)
 	ask(&f);
 	is_result(&f, "5", "black, grey", "it could not: the least score counts");
 
-	fake_dns_clear();
+	clear();
 	fake_dns_fail(ASKED("white.test"), DNS_A, "SERVFAIL");
 	ask(&f);
 	is_result(&f, "-3", "(unavailable: DNS list white: SERVFAIL)", "a failed allow list alone does no harm");
@@ -203,22 +250,25 @@ static void test_failures(void)
 
 static void test_lists_in_error(void)
 {
+	static const char *const errors[] = { "127.255.255.254", "203.0.113.80", "0.0.0.0" };
 	struct check_fixture f;
 
-	(void)fixture_load(&f, &dnsbl_check, three);
-	fake_dns_clear();
-	fake_dns_addr(ASKED("black.test"), "127.255.255.254");
-	ask(&f);
-	is_result(&f, "(unavailable: DNS list black: it answers with errors)",
-		  "(unavailable: DNS list black: it answers with errors)", "\"you may not ask\" is no listing");
-	fake_dns_addr(ASKED("black.test"), "127.0.0.2");
-	ask(&f);
-	ok(fixture_value(&f, FACT_DNSBL_SCORE)->state == FACT_UNAVAILABLE, "not even beside one");
-	fake_dns_clear();
-	fake_dns_addr(ASKED("black.test"), "203.0.113.80");
-	ask(&f);
-	ok(fixture_value(&f, FACT_DNSBL_SCORE)->state == FACT_UNAVAILABLE, "nor is the address of a parked domain");
-	fixture_free(&f);
+	for (unsigned i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		load(&f, three);
+		fake_dns_addr(ASKED("black.test"), errors[i]);
+		fake_dns_addr(ASKED("black.test"), "127.0.0.2");
+		fake_dns_addr(ASKED("grey.test"), "127.0.0.2");
+		ask(&f);
+		is_result(&f, "3", "grey", errors[i]);
+		ok(status_has(&f, "\"name\":\"black\",\"kind\":\"addresses\",\"state\":\"suspended\""),
+		   "the list is suspended at once");
+		ok(status_has(&f, errors[i]), "and the answer told");
+		fake_dns_clear();
+		ask(&f);
+		is_int(fake_dns_asked(ASKED("black.test")), 0, "it is not asked any more");
+		is_result(&f, "0", "(absent)", "and is as if it were not there");
+		fixture_free(&f);
+	}
 }
 
 /* Without reject_at every other threshold is the administrator's: any failure leaves it open. */
@@ -226,11 +276,9 @@ static void test_no_threshold(void)
 {
 	struct check_fixture f;
 
-	(void)fixture_load(
-		&f, &dnsbl_check,
-		"dnsbl: { reject_at = 0; lists = ( { zone = \"a.test\"; weight = 2; }, { zone = \"b.test\"; } ); };");
+	load(&f, "dnsbl: { reject_at = 0; lists = ( { zone = \"a.test\"; weight = 2; }, { zone = \"b.test\"; } ); };");
 	is_int(fixture_rule_count(&f), 0, "no rule");
-	fake_dns_clear();
+	clear();
 	fake_dns_addr(ASKED("a.test"), "127.0.0.2");
 	ask(&f);
 	is_result(&f, "2", "a.test", "the score is there for rules; a name is the zone");
@@ -248,8 +296,8 @@ static void test_timeout(void)
 	struct check_fixture f;
 	int64_t before;
 
-	(void)fixture_load(&f, &dnsbl_check, "dnsbl: { timeout = \"200ms\"; lists = ( { zone = \"a.test\"; } ); };");
-	fake_dns_clear();
+	load(&f, "dnsbl: { timeout = \"200ms\"; lists = ( { zone = \"a.test\"; } ); };");
+	clear();
 	before = clock_mono_ms();
 	ask(&f);
 	ok(fake_net_deadline() >= before + 200 && fake_net_deadline() <= clock_mono_ms() + 200,
@@ -268,8 +316,7 @@ static void test_no_memory(void)
 	struct check_fixture f;
 	bool fits = false;
 
-	(void)fixture_load(&f, &dnsbl_check, three);
-	fake_dns_clear();
+	load(&f, three);
 	fake_dns_addr(ASKED("black.test"), "127.0.0.2");
 	fake_dns_addr(ASKED("white.test"), "127.0.0.2");
 	for (size_t room = 1; !fits && room < 65536; room += 16) {
@@ -285,8 +332,8 @@ static void test_no_memory(void)
 		f.def->finish(&c);
 		fits = !arena_failed(c.arena);
 		score = &c.facts->v[FACT_DNSBL_SCORE];
-		if (score->state != FACT_UNAVAILABLE && (score->state != FACT_KNOWN || score->num != 2))
-			fail("with room for %zu bytes the score is wrong", room);
+		if (score->state != FACT_UNAVAILABLE && (score->state != FACT_KNOWN || score->num > 2))
+			fail("with room for %zu bytes the score is wrong", room); /* the least is fine */
 		f.def->drop(&c);
 		arena_free(&c.arena);
 		if (fake_net_open() != 0)
@@ -305,9 +352,9 @@ static void test_logged_once(void)
 	FILE *log = tmpfile();
 	int saved = dup(STDERR_FILENO);
 
-	if (log == NULL || saved < 0 || fixture_load(&f, &dnsbl_check, three) != 0)
+	if (log == NULL || saved < 0)
 		bail_out("no log to look at");
-	fake_dns_clear();
+	load(&f, three);
 	fake_dns_addr(ASKED("black.test"), "127.255.255.254");
 	dup2(fileno(log), STDERR_FILENO);
 	for (unsigned i = 0; i < 5; i++)
@@ -317,7 +364,8 @@ static void test_logged_once(void)
 	rewind(log);
 	while (fgets(line, sizeof line, log) != NULL) {
 		lines++;
-		ok(strstr(line, "list black answers 127.255.255.254") != NULL, "the log names the list and its answer");
+		ok(strstr(line, "list black is suspended: it answers 127.255.255.254") != NULL,
+		   "the log names the list and its answer");
 		ok(strstr(line, "black.test") == NULL, "but not its zone");
 	}
 	is_int(lines, 1, "five errors, one line");
@@ -334,8 +382,7 @@ static void test_private(void)
 					     "::ffff:10.0.0.1" };
 	struct check_fixture f;
 
-	(void)fixture_load(&f, &dnsbl_check, three);
-	fake_dns_clear();
+	load(&f, three);
 	for (unsigned i = 0; i < sizeof quiet / sizeof quiet[0]; i++) {
 		fixture_client(&f, quiet[i]);
 		fixture_run(&f);
@@ -356,8 +403,7 @@ static void test_ipv6(void)
 	static const char asked[] = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.black.test";
 	struct check_fixture f;
 
-	(void)fixture_load(&f, &dnsbl_check, three);
-	fake_dns_clear();
+	load(&f, three);
 	fake_dns_addr(asked, "127.0.0.2");
 	fixture_client(&f, "2001:db8::1");
 	fixture_run(&f);
@@ -387,9 +433,10 @@ static void test_keys(void)
 {
 	struct check_fixture f;
 
+	clear();
+	works("abcdefghij0123456789klmnop.zen.dq.test");
 	(void)fixture_load(&f, &dnsbl_check,
 			   "dnsbl: { lists = ( { zone = \"abcdefghij0123456789klmnop.zen.dq.test\"; } ); };");
-	fake_dns_clear();
 	fake_dns_addr(ASKED("abcdefghij0123456789klmnop.zen.dq.test"), "127.0.0.2");
 	ask(&f);
 	is_result(&f, "1", "zen.dq.test", "a key in the zone stays out of the name");
