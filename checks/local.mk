@@ -63,6 +63,8 @@ libchecks_a_SOURCES = \
 	checks/rates.h \
 	checks/rates_def.c \
 	checks/rates_def.h \
+	checks/sender_domain.c \
+	checks/sender_domain.h \
 	checks/spf.c \
 	checks/spf.h \
 	checks/spf_eval.c \
@@ -85,7 +87,8 @@ checks_test_fakes = \
 
 checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates \
 	t/unit/checks_dmarc t/unit/checks_dmarc_from t/unit/checks_dmarc_record t/unit/checks_dmarc_walk \
-	t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro t/unit/checks_spf_record
+	t/unit/checks_sender_domain t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro \
+	t/unit/checks_spf_record
 check_PROGRAMS += $(checks_tests)
 TESTS += $(checks_tests)
 
@@ -107,6 +110,8 @@ t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
 t_unit_checks_lists_LDADD = $(checks_test_libs)
 t_unit_checks_rates_SOURCES = t/unit/checks_rates.c $(checks_test_fakes)
 t_unit_checks_rates_LDADD = $(checks_test_libs)
+t_unit_checks_sender_domain_SOURCES = t/unit/checks_sender_domain.c $(checks_test_fakes)
+t_unit_checks_sender_domain_LDADD = $(checks_test_libs)
 t_unit_checks_spf_SOURCES = t/unit/checks_spf.c $(checks_test_fakes)
 t_unit_checks_spf_LDADD = $(checks_test_libs) $(SPF2_LIBS)
 t_unit_checks_spf_eval_SOURCES = t/unit/checks_spf_eval.c $(checks_test_fakes)

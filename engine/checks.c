@@ -9,12 +9,14 @@
 #include "checks/limits.h"
 #include "checks/lists.h"
 #include "checks/rates.h"
+#include "checks/sender_domain.h"
 #include "checks/spf.h"
 #include "greylist/greylist.h"
 
 const struct check *const engine_checks[] = {
-	&limits_check, &allow_check, &deny_clients_check, &deny_senders_check, &fcrdns_check, &dnsbl_check,
-	&spf_check,    &dkim_check,  &rates_check,        &greylist_check,     &dmarc_check,  NULL,
+	&limits_check, &allow_check, &deny_clients_check,  &deny_senders_check, &fcrdns_check,   &dnsbl_check,
+	&spf_check,    &dkim_check,  &sender_domain_check, &rates_check,        &greylist_check, &dmarc_check,
+	NULL,
 };
 
 const struct finisher *const engine_finishers[] = {

@@ -21,6 +21,7 @@ e2e_tests = \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
 	t/e2e/rules.py \
+	t/e2e/sender_domain.py \
 	t/e2e/spf.py \
 	t/e2e/stock.py \
 	t/e2e/stop.py \
