@@ -170,9 +170,10 @@ static void allow_rules(const void *state, struct sbuf *out)
 
 	checks_rules_begin(&r, out);
 	if (set->clients.n > 0)
-		checks_rules_add(&r, set->shadow, "allow: clients", NULL,
-				 "when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
-				 "    then = { skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
+		checks_rules_add(
+			&r, set->shadow, "allow: clients", NULL,
+			"when = ( { fact = \"client_list\"; is = \"allow\"; } );\n"
+			"    then = { skip = ( \"deny_senders\", \"harvest\", \"fcrdns\", \"dnsbl\", \"greylist\" ); };");
 	/* Anybody can write a sender's name: by default it counts when SPF or a signature of its domain vouches for it. */
 	if (set->senders.n > 0)
 		checks_rules_add(&r, set->shadow, "allow: senders", NULL,

@@ -55,6 +55,8 @@ libchecks_a_SOURCES = \
 	checks/dnsbl_zones.h \
 	checks/fcrdns.c \
 	checks/fcrdns.h \
+	checks/harvest.c \
+	checks/harvest.h \
 	checks/limits.c \
 	checks/limits.h \
 	checks/lists.c \
@@ -85,7 +87,8 @@ checks_test_fakes = \
 	t/lib/fake_dns.c \
 	t/lib/fake_redis.c
 
-checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_limits t/unit/checks_lists t/unit/checks_rates \
+checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_harvest t/unit/checks_limits t/unit/checks_lists \
+	t/unit/checks_rates \
 	t/unit/checks_dmarc t/unit/checks_dmarc_from t/unit/checks_dmarc_record t/unit/checks_dmarc_walk \
 	t/unit/checks_sender_domain t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro \
 	t/unit/checks_spf_record
@@ -104,6 +107,8 @@ t_unit_checks_dnsbl_SOURCES = t/unit/checks_dnsbl.c $(checks_test_fakes)
 t_unit_checks_dnsbl_LDADD = $(checks_test_libs)
 t_unit_checks_fcrdns_SOURCES = t/unit/checks_fcrdns.c $(checks_test_fakes)
 t_unit_checks_fcrdns_LDADD = $(checks_test_libs)
+t_unit_checks_harvest_SOURCES = t/unit/checks_harvest.c $(checks_test_fakes)
+t_unit_checks_harvest_LDADD = $(checks_test_libs)
 t_unit_checks_limits_SOURCES = t/unit/checks_limits.c $(checks_test_fakes)
 t_unit_checks_limits_LDADD = $(checks_test_libs)
 t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)

@@ -464,12 +464,19 @@ void facts_body(struct engine_session *s, const void *p, size_t n)
 
 void facts_refused(struct engine_session *s, const char *reply)
 {
+	struct facts_view view = { .s = s, .stage = s->txn->stage, .no_wait = true, .no_ask = true };
+	struct rules_source src = facts_source(&view);
+	struct rules_outcome out;
 	struct check_call c;
 
+	/* Whom a rule spares is not counted either. */
+	if (rules_evaluate(s->snap->rules, s->txn->stage, &src, s->txn->arena, &out) != 0)
+		return;
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {
 		const struct snapshot_check *k = &s->snap->checks[i];
 
-		if (k->state == NULL || s->use->checks[i].wanted == 0 || k->def->refused == NULL)
+		if (k->state == NULL || s->use->checks[i].wanted == 0 || k->def->refused == NULL ||
+		    (k->section & out.skipped) != 0)
 			continue;
 		make_call(s, i, NULL, &c);
 		k->def->refused(&c, reply);

@@ -143,11 +143,12 @@ int needs_compute(struct snapshot *s)
 	/* A refusal at CONNECT is given its text at HELO; a draining daemon answers MAIL. */
 	n->reply[STAGE_HELO] = n->reply[STAGE_HELO] || n->reply[STAGE_CONNECT];
 	n->reply[STAGE_MAIL] = true;
-	n->reply[STAGE_RCPT] = n->reply[STAGE_RCPT] || s->set.mixed_recipients == MIXED_SPLIT;
+	n->refused_rcpts = counts_refused(s);
+	/* What needs no answer Postfix keeps to itself as long as it can, and forgets when the client leaves. */
+	n->reply[STAGE_RCPT] = n->reply[STAGE_RCPT] || n->refused_rcpts || s->set.mixed_recipients == MIXED_SPLIT;
 	n->edit_headers = true; /* a session's own needs may change with the recipients; the offer costs nothing */
 	n->edit_rcpts = rules_use(s->rules, ACTION_MOVE) || rules_use(s->rules, ACTION_COPY) ||
 			rules_use(s->rules, ACTION_DELETE) || s->set.mixed_recipients == MIXED_REDIRECT;
-	n->refused_rcpts = counts_refused(s);
 	n->quarantine = rules_use(s->rules, ACTION_QUARANTINE);
 	n->client_resolve = wants(s, FACT_FCRDNS) || wants(s, FACT_CLIENT_NAME);
 	n->client_ptr = wants(s, FACT_CLIENT_PTR);

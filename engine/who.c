@@ -103,7 +103,7 @@ static void exempt_conditions(const struct snapshot *s, struct sbuf *out)
 
 static void exempt_rule(const struct snapshot *s, struct sbuf *out)
 {
-	static const char *const sections[] = { "deny_clients", "fcrdns", "dnsbl", "spf", NULL };
+	static const char *const sections[] = { "deny_clients", "harvest", "fcrdns", "dnsbl", "spf", NULL };
 	struct sbuf when;
 
 	sbuf_heap(&when, 3 * LIST_TEXT_MAX);
@@ -119,13 +119,14 @@ static void exempt_rule(const struct snapshot *s, struct sbuf *out)
 
 void who_rules(const struct snapshot *s, struct sbuf *out)
 {
-	static const char *const outbound[] = { "fcrdns",   "dnsbl", "spf",     "sender_domain",
-						"greylist", "dmarc", "authres", NULL };
-	static const char *const users[] = { "deny_clients",  "deny_senders", "fcrdns", "dnsbl",   "spf",
-					     "sender_domain", "greylist",     "dmarc",  "authres", NULL };
-	static const char *const relays[] = { "deny_clients", "fcrdns", "dnsbl", "spf", "rates", "greylist", NULL };
-	static const char *const local[] = { "limits",        "deny_clients", "deny_senders", "fcrdns",  "dnsbl", "spf",
-					     "sender_domain", "greylist",     "dmarc",        "authres", NULL };
+	static const char *const outbound[] = { "harvest",  "fcrdns", "dnsbl",   "spf", "sender_domain",
+						"greylist", "dmarc",  "authres", NULL };
+	static const char *const users[] = { "deny_clients",  "deny_senders", "harvest", "fcrdns",  "dnsbl", "spf",
+					     "sender_domain", "greylist",     "dmarc",   "authres", NULL };
+	static const char *const relays[] = { "deny_clients", "harvest", "fcrdns",   "dnsbl",
+					      "spf",          "rates",   "greylist", NULL };
+	static const char *const local[] = { "limits", "deny_clients",  "deny_senders", "harvest", "fcrdns",  "dnsbl",
+					     "spf",    "sender_domain", "greylist",     "dmarc",   "authres", NULL };
 
 	sbuf_add(out, "rules = (\n");
 	spare(s, "mail without SMTP", "{ fact = \"smtp\"; is = \"no\"; }", local, out);

@@ -104,7 +104,7 @@ struct check {
 	/*
 	 * SESSION: a recipient of an inbound session was refused by the MTA itself, with this reply ("5.1.1 ..."; from the
 	 * MTA: it may quote the client).  May set its facts anew, and may hold the session up, for less than the deadline.
-	 * An MTA reports them when the check's facts are wanted.
+	 * An MTA reports them when the check's facts are wanted; not called while a rule skips the check's section.
 	 */
 	void (*refused)(struct check_call *c, const char *reply);
 
