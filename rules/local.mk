@@ -46,7 +46,8 @@ EXTRA_DIST += \
 	t/rules/regex.rt \
 	t/rules/shadow.rt \
 	t/rules/skip.rt \
-	t/rules/unavailable.rt
+	t/rules/unavailable.rt \
+	t/rules/untold.rt
 
 # Unit tests, each of one part.
 RULES_UNIT_TESTS = \

@@ -7,6 +7,8 @@
  *	effects greylist rate           facts of effect checks (these are the default)
  *	pure dnsbl dnsbl_score fcrdns   facts of pure checks (these are the default)
  *	provided subject sender         the facts that there are (default: all)
+ *	never subject header            facts that are never told: rules that read one are left out (default: none)
+ *	last RCPT                       the stage behind which nothing is told any more (default: END)
  *	--- rules                       a configuration; `#! text` behind a line: the error, `#? text` the warning there
  *	rules = ( ... );
  *	--- rules dnsbl                 the built-in rules of a section
@@ -102,7 +104,8 @@ struct rt_block {
 	const char *sections; /* names parted by spaces */
 	const char *groups[RT_MAX_GROUPS];
 	unsigned n_groups;
-	fact_mask effects, pure, provided;
+	fact_mask effects, pure, provided, never;
+	enum stage last;
 	struct rt_book books[RT_MAX_BOOKS];
 	unsigned n_books;
 	struct rt_complaint *complaints;

@@ -72,10 +72,16 @@ static bool names(const struct world *w, const struct rt_fact *f, struct fact_re
 	       (ref.slot < rules_headers(w->rules, &headers) && strcasecmp(headers[ref.slot], f->header) == 0);
 }
 
+/* The stage of what has been told. */
+static enum stage told(const struct world *w)
+{
+	return w->stage < w->block->last ? w->stage : w->block->last;
+}
+
 /* Before its stage a number may be known in part. */
 static bool too_early(const struct world *w, struct fact_ref ref, const struct rt_fact *lists[2])
 {
-	if (w->stage >= fact_table[ref.id].stage)
+	if (told(w) >= fact_table[ref.id].stage)
 		return false;
 	for (int i = 0; i < 2; i++) {
 		for (const struct rt_fact *f = lists[i]; f != NULL; f = f->next) {
@@ -89,7 +95,7 @@ static bool too_early(const struct world *w, struct fact_ref ref, const struct r
 static void look_up(struct world *w, struct fact_ref ref, struct fact_value *v)
 {
 	const struct rt_fact *lists[2] = { w->c->facts, w->rcpt != NULL ? w->rcpt->facts : NULL };
-	bool early = w->stage < fact_table[ref.id].stage;
+	bool early = told(w) < fact_table[ref.id].stage;
 
 	if (too_early(w, ref, lists))
 		return;
@@ -141,14 +147,17 @@ static const char *rule_name(const struct rules_outcome *o)
 
 static void play(struct world *w, const struct rt_rcpt *rcpt, struct played *p)
 {
-	struct rules_source src = { .get = get, .ctx = w };
+	struct rules_source src = { .get = get, .ctx = w, .never = w->block->never };
 
 	*p = (struct played){ .stable = true };
 	w->asked = 0;
 	for (int s = 0; s < STAGE_COUNT; s++) {
 		struct rules_outcome o;
 
+		if (s > (int)w->block->last && s != STAGE_END)
+			continue;
 		w->stage = (enum stage)s;
+		src.last = w->stage >= w->block->last;
 		w->rcpt = s >= STAGE_RCPT ? rcpt : NULL;
 		if (rules_evaluate(w->rules, w->stage, &src, w->a, &o) != 0)
 			bail_out("%s: rules_evaluate failed", w->name);
@@ -224,8 +233,9 @@ static void compare(struct world *w, const struct rt_expect *e, const struct pla
 	show_verdict(e->verdict, e->unavailable, e->stage, e->rule, want, sizeof want);
 	is_str(got, want, "%s", w->name);
 	ok(p->stable == !e->once, "%s: later stages %s", w->name, e->once ? "refuse no more" : "refuse as well");
-	/* The engine evaluates at these stages only. */
-	ok(p->stage == STAGE_END || o->unavailable || (rules_stages(w->rules) & 1U << p->stage) != 0,
+	/* The engine evaluates at these stages only; where not all is told, at RCPT and at the last one always. */
+	ok(p->stage == STAGE_END || o->unavailable || (rules_stages(w->rules) & 1U << p->stage) != 0 ||
+		   p->stage == w->block->last || (w->block->never != 0 && p->stage == STAGE_RCPT),
 	   "%s: decided at a stage that rules_stages() names", w->name);
 	ok(o->rule == NULL || o->unavailable || o->kind == VERDICT_ACCEPT || p->stage <= o->rule->decides,
 	   "%s: decided no later than the listing says", w->name);

@@ -79,6 +79,7 @@ static void begin_block(struct reader *r, const char *title)
 	b->effects = FACT_BIT(FACT_GREYLIST) | FACT_BIT(FACT_RATE);
 	b->pure = FACT_BIT(FACT_DNSBL) | FACT_BIT(FACT_DNSBL_SCORE) | FACT_BIT(FACT_FCRDNS);
 	b->provided = ~(fact_mask)0;
+	b->last = STAGE_END;
 	*r->block_tail = b;
 	r->block_tail = &b->next;
 	r->case_tail = &b->cases;
@@ -320,6 +321,10 @@ static void setting_line(struct reader *r, char *p)
 		b->pure = fact_list(r, p);
 	} else if (strcmp(w, "provided") == 0) {
 		b->provided = fact_list(r, p);
+	} else if (strcmp(w, "never") == 0) {
+		b->never = fact_list(r, p);
+	} else if (strcmp(w, "last") == 0) {
+		b->last = stage(r, p);
 	} else {
 		bad(r, "no such setting");
 	}
