@@ -53,7 +53,11 @@ static unsigned long wanted_steps(const struct engine_needs *needs, unsigned ans
 		if (!(answered & (1u << steps[i].stage)))
 			want |= steps[i].none | steps[i].no_reply;
 	}
-	if (!needs->header)
+	/* libmilter, waiting for a field or for the end of the fields, never answers the end of a message that has none: so
+	 * their end has to come whenever they do. */
+	if (needs->header)
+		want &= ~(unsigned long)SMFIP_NOEOH;
+	else
 		want |= SMFIP_NOHDRS;
 	if (!needs->body)
 		want |= SMFIP_NOBODY;

@@ -50,6 +50,15 @@ def check_negotiation():
         tap.eq(macros["MAIL"], "i {auth_authen} {tls_version}", "tls: its macro")
 
 
+def check_no_fields():
+    tap.topic("a message without a single header field")
+    with Talk('rules = ( { name = "s"; match = "always"; then = { add_header = "X-Subject: (%{subject})"; }; } );',
+              **TRUSTED) as t:
+        lines = t.say(CONNECT, "helo x.example", "mail <a@b.example>", "rcpt <bob@example.net>", "data", "eoh", "body x",
+                      "end", "quit")
+        tap.eq(at(lines, "END"), "addheader X-Subject: () / accept", "is answered as well")
+
+
 def check_old_mtas(t):
     tap.topic("MTAs that offer less")
     lines = t.say("offer 0x3f 0x7f", message(subject="please move", rcpts=("<move@example.net>",)))
@@ -211,6 +220,7 @@ RULES = """rules = (
 );"""
 
 check_negotiation()
+check_no_fields()
 with Talk(RULES, **TRUSTED) as talk:
     check_old_mtas(talk)
     check_sequences(talk)
