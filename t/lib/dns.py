@@ -38,6 +38,7 @@ class Dns:
         self.place = place
         self.port = port
         self.ip = ip or place.ip
+        self._text, self._added = zone, ""
         self.zone = place.write("dns/zone", ZONE + zone)
         self.log = place.path("dns/queries")
         self.process = None
@@ -76,7 +77,16 @@ class Dns:
 
     def change(self, zone):
         """Another zone, from now on."""
-        self.place.write("dns/zone", ZONE + zone)
+        self._text = zone
+        self._reload()
+
+    def add(self, lines):
+        """These lines as well, instead of those added before."""
+        self._added = lines
+        self._reload()
+
+    def _reload(self):
+        self.place.write("dns/zone", ZONE + self._text + self._added)
         self.process.kill(signal.SIGHUP)
         time.sleep(0.1)
         if "dnsd.py:" in self.process.text():

@@ -13,7 +13,6 @@ from place import PATIENCE, TOP, Failure, Process, run, until
 
 # The daemon gives up root for this user, as it would on a real machine.
 USER = "nobody"
-MTA_GROUP = "postfix"
 REPORTS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|MemorySanitizer")
 
 
@@ -40,7 +39,7 @@ def environment():
 
 
 class Gate:
-    """settings: replaces or adds to the base: {"redis": 'timeout = "1s";'}; text: the test's own sections."""
+    """postfix: the MTA; settings: replaces or adds to the base: {"redis": 'timeout = "1s";'}; text: the test's own sections."""
 
     def __init__(self, place, postfix, redis, dns, text="", **sections):
         self.place = place
@@ -49,7 +48,7 @@ class Gate:
         self.dns = dns
         self.config = place.path("millgate.conf")
         self.output = place.path("millgated.log")
-        self.socket_dir = os.path.join(postfix.queue, "millgate")
+        self.socket_dir = postfix.socket_dir
         self.control = place.path("run/control.sock")
         self.process = None
         self._sections = {}
@@ -76,7 +75,7 @@ class Gate:
             "hostname": '"mx.example.net"',
             "local_domains": '( "example.net" )',
             "trusted_networks": '( "192.0.2.0/24" )',
-            "milter": '{ listen = "unix:%s"; mode = "0660"; group = "%s"; }' % (self.socket, MTA_GROUP),
+            "milter": '{ listen = "unix:%s"; mode = "0660"; group = "%s"; }' % (self.socket, self.postfix.group),
             "control": '{ listen = "unix:%s"; }' % self.control,
             "redis": '{ server = "unix:%s"; timeout = "2s"; }' % (self.redis.socket if self.redis else "/nowhere"),
             "dns": '{ servers = ( "%s" ); timeout = "2s"; }' % (self.dns.server if self.dns else "127.0.0.1@9"),
@@ -108,9 +107,10 @@ class Gate:
         with socket.socket(socket.AF_INET if port else socket.AF_UNIX) as s:
             try:
                 s.connect((self.place.ip, port) if port else self.socket)
-                # A Unix socket listens a moment before it is given to Postfix's group, where the configuration says so.
-                given = MTA_GROUP in (self._sections["milter"] or "")
-                return port or not given or grp.getgrgid(os.stat(self.socket).st_gid).gr_name == MTA_GROUP
+                # A Unix socket listens a moment before it is given to the MTA's group, where the configuration says so.
+                group = self.postfix.group
+                given = '"%s"' % group in (self._sections["milter"] or "")
+                return port or not given or grp.getgrgid(os.stat(self.socket).st_gid).gr_name == group
             except OSError:
                 return False
 

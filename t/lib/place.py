@@ -52,7 +52,7 @@ def run(words, input=None, check=True, env=None):
     return done
 
 
-_CLONE_NEWNET, _CLONE_NEWNS = 0x40000000, 0x00020000
+_CLONE_NEWNET, _CLONE_NEWNS, _CLONE_NEWUTS = 0x40000000, 0x00020000, 0x04000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 
@@ -81,6 +81,12 @@ def private_network():
     _checked("unshare", _libc.unshare(_CLONE_NEWNET))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
+def private_name(name):
+    """From now on this process and its children think that the machine has this name."""
+    _checked("unshare", _libc.unshare(_CLONE_NEWUTS))
+    socket.sethostname(name)
 
 
 def _started(pid):

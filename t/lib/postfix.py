@@ -57,6 +57,8 @@ postlog   unix-dgram n - n - 1 postlogd
 class Postfix:
     """settings: lines of main.cf that go on top; stock: Debian's master.cf, as it is installed."""
 
+    group = "postfix"  # whom the milter socket is given to
+
     def __init__(self, place, settings="", users=USERS, stock=False, sink=None, master=""):
         self.place = place
         self.stock = stock
@@ -130,6 +132,11 @@ class Postfix:
             "smtpd_junk_command_limit = 1000",
             "smtpd_delay_reject = no",
             settings, ""])
+
+    @property
+    def socket_dir(self):
+        """Where millgated listens: below the queue directory, so that chrooted processes reach it."""
+        return os.path.join(self.queue, "millgate")
 
     # ---- Running ----
 

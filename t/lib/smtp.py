@@ -30,8 +30,8 @@ class Reply:
 
     @property
     def queue_id(self):
-        match = re.search(r"queued as (\w+)", self.text)
-        return match.group(1) if match else None
+        match = re.search(r"queued as (\w+)|(\w+) Message accepted", self.text)
+        return match.group(1) or match.group(2) if match else None
 
     def __bool__(self):
         return self.code < 400

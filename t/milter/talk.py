@@ -13,10 +13,12 @@ CONNECT = "connect mail.example.org 198.51.100.1 4000"
 
 
 class Queue:
-    """Where the socket lies, in place of Postfix's queue directory."""
+    """Where the socket lies, in place of an MTA."""
+
+    group = "postfix"
 
     def __init__(self, place):
-        self.queue = place.path("queue")
+        self.socket_dir = place.path("queue/millgate")
 
 
 class Talk:
