@@ -41,6 +41,8 @@ int command_reload(const struct command_call *call);
 int command_status(const struct command_call *call);
 /* dkim.c */
 int command_dkim(const struct command_call *call);
+/* dnsbl.c */
+int command_dnsbl(const struct command_call *call);
 /* greylist.c */
 int command_greylist(const struct command_call *call);
 
@@ -48,6 +50,9 @@ int command_greylist(const struct command_call *call);
 
 /* The configuration; NULL after its errors were printed.  Warnings are not: `check` is for them. */
 struct engine *command_load(const struct command_call *call);
+
+/* As control_ask() of the daemon that runs with this configuration, with what goes wrong printed.  daemon_control.c. */
+int command_ask(const struct command_call *call, const char *what, struct sbuf *text);
 
 /* Prints errors and warnings to stderr, or as JSON to stdout. */
 void command_errors(const struct command_call *call, const struct error_list *errors);

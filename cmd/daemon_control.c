@@ -9,8 +9,7 @@
 /* A reload compiles rules and starts what is new; it is well below this. */
 enum { ANSWER_TIMEOUT_MS = 60000 };
 
-/* As control_ask(), with what goes wrong printed. */
-static int ask(const struct command_call *call, const char *what, struct sbuf *text)
+int command_ask(const struct command_call *call, const char *what, struct sbuf *text)
 {
 	struct error_list errors = ERROR_LIST_INIT;
 	struct engine *e = command_load(call);
@@ -46,7 +45,7 @@ int command_reload(const struct command_call *call)
 	int result;
 
 	sbuf_heap(&text, COMMAND_OUTPUT_MAX);
-	result = ask(call, "reload", &text);
+	result = command_ask(call, "reload", &text);
 	if (result >= 0 && call->json) {
 		sbuf_heap(&out, COMMAND_OUTPUT_MAX);
 		add_json(&out, result == 0, text.p);
@@ -65,7 +64,7 @@ int command_status(const struct command_call *call)
 	int result;
 
 	sbuf_heap(&text, COMMAND_OUTPUT_MAX);
-	result = ask(call, "status", &text);
+	result = command_ask(call, "status", &text);
 	if (result >= 0)
 		fputs(text.p, result == 0 ? stdout : stderr);
 	sbuf_done(&text);

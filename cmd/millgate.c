@@ -35,6 +35,12 @@ static const struct command commands[] = {
 	  "  --out FILE               where the new key goes (DOMAIN.SELECTOR.pem); it must not be there yet\n"
 	  "  --key FILE               the key to compare with (what dkim.sign names)\n",
 	  .run = command_dkim, .options = { "algorithm", "bits", "out", "key" } },
+	{ "dnsbl", "status", "print how the DNS lists of the running daemon are doing",
+	  "ok         in force: asked, and believed\n"
+	  "unproved   not probed yet\n"
+	  "doubted    being examined: many failures, or far more listings than ever\n"
+	  "suspended  left out, and why, until it works again\n",
+	  .run = command_dnsbl },
 	{ "status", "", "print the running daemon's counters, as JSON", NULL, .run = command_status },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

@@ -74,7 +74,19 @@ static void run_status(struct control *c, struct sbuf *out)
 	sbuf_addc(out, '\n');
 }
 
+/* One line of JSON. */
+static void run_dnsbl(struct control *c, struct sbuf *out)
+{
+	sbuf_add(out, "ok\n");
+	if (!engine_print_check(c->engine, "dnsbl", out)) {
+		sbuf_reset(out);
+		sbuf_add(out, "error\nno DNS lists are configured");
+	}
+	sbuf_addc(out, '\n');
+}
+
 static const struct command commands[] = {
+	{ "dnsbl", run_dnsbl },
 	{ "ping", run_ping },
 	{ "reload", run_reload },
 	{ "status", run_status },

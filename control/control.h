@@ -1,7 +1,7 @@
 /*
  * The control socket of the daemon, and the client's side of it.  Layer 4: on engine/ and net/.
  *
- * One request a connection: a line with a command ("ping", "status", "reload").  The answer's first line is "ok" or
+ * One request a connection: a line with a command ("ping", "status", "reload", "dnsbl").  The answer's first line is "ok" or
  * "error"; lines of text may follow; then the daemon closes.
  */
 #ifndef MILLGATE_CONTROL_CONTROL_H

@@ -46,6 +46,12 @@ void engine_print_status(struct engine *e, struct sbuf *out)
 	sbuf_addf(out, "{\"calls\":%u}", atomic_load(&e->calls));
 }
 
+bool engine_print_check(struct engine *e, const char *name, struct sbuf *out)
+{
+	sbuf_addf(out, "{\"check\":\"%s\"}", name);
+	return e->errors == 0;
+}
+
 static char directory[] = "/tmp/millgate-control-XXXXXX";
 static char path[sizeof directory + 16], listen_at[sizeof path + 8];
 
@@ -105,6 +111,10 @@ static void test_commands(struct engine *e)
 	       "a failed reload tells every error, in the order of the lines");
 	e->errors = e->warnings = 0;
 	is_str(answer("status", buf, sizeof buf), "0 {\"calls\":3}\n", "status is what the engine says");
+	is_str(answer("dnsbl", buf, sizeof buf), "0 {\"check\":\"dnsbl\"}\n", "dnsbl is what the check says");
+	e->errors = 1;
+	is_str(answer("dnsbl", buf, sizeof buf), "1 no DNS lists are configured\n", "or that there is none");
+	e->errors = 0;
 	is_str(answer("stop", buf, sizeof buf), "1 unknown command \"stop\"\n", "an unknown command");
 	is_str(answer("", buf, sizeof buf), "1 unknown command \"\"\n", "an empty command");
 	raw("ping\r\n", 6, buf, sizeof buf);
