@@ -9,7 +9,7 @@ from dns import listed, probes
 from tap import eq, like, ok, topic, unlike
 from world import World
 
-ZONES = ("black.example", "grey.example", "soft.example", "white.example")
+ZONES = ("black.example", "grey.example", "soft.example", "white.example", "quota.example", "parked.example")
 ZONE = "".join(probes(z) for z in ZONES) + "".join([
     listed("black.example", "203.0.113.5"),
     listed("black.example", "203.0.113.6", "127.0.0.11"),
@@ -20,8 +20,8 @@ ZONE = "".join(probes(z) for z in ZONES) + "".join([
     listed("grey.example", "203.0.113.21"),
     listed("black.example", "203.0.113.30"),
     listed("white.example", "203.0.113.30", "127.0.5.2"),
-    listed("black.example", "203.0.113.40", "127.255.255.254"),
-    listed("black.example", "203.0.113.41", "192.0.2.1"),
+    listed("quota.example", "203.0.113.40", "127.255.255.254"),
+    listed("parked.example", "203.0.113.41", "192.0.2.1"),
     listed("black.example", "203.0.113.43"), "43.113.0.203.black.example A SERVFAIL\n",
 ])
 
@@ -30,6 +30,8 @@ dnsbl: { reject_at = 5; lists = (
 	{ zone = "black.example"; codes = "127.0.0.2-11"; weight = 5; name = "blacklist"; },
 	{ zone = "grey.example"; weight = 3; },
 	{ zone = "soft.example"; weight = 2; },
+	{ zone = "quota.example"; weight = 5; },
+	{ zone = "parked.example"; weight = 5; },
 	{ zone = "white.example"; codes = "127.0.0-255.1-3"; weight = -3; name = "whitelist"; } ); };
 """
 
