@@ -2,35 +2,27 @@
  * How a client stands is asked of Redis when it connects; each unknown recipient of a session counts one more, and the
  * count says what the session has earned by then.
  *
- * A client is told nothing by a 421 that it would not learn from any server in trouble, and mail waits in its queue: a
- * mailing list with many stale addresses comes late, no more.
+ * Nothing is refused for good: a mailing list with many stale addresses comes late, no more.
  */
 #include "checks/harvest.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "checks/common.h"
-#include "net/redis.h"
+#include "checks/harvest_count.h"
 #include "util/bytes.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/units.h"
 
 enum {
-	V6_BITS = 64,            /* one site's: it may take any address of it */
 	DELAY_MAX_MS = 5000,     /* a worker of libmilter may have another session waiting behind this one */
 	DEADLINE_SPARE_MS = 500, /* of a stage's time is never slept away */
-	KEY_SIZE = 256,
-	NUMBER_SIZE = 24,
 	PERIOD_SIZE = 32
 };
-
-#define RATE_NAME "harvest" /* in the keys, which lie beside those of limits.rates */
 
 /* What a client has earned, from mild to severe. */
 enum harvest_step { STEP_NO, STEP_SLOW, STEP_CLOSE, STEP_REFUSE };
@@ -54,24 +46,11 @@ struct harvest_live {
 
 struct harvest_state {
 	struct harvest_settings set;
-	struct redis_script script;
-	const char *prefix;
+	struct harvest_counter counter;
 	enum on_error on_error;
 	bool shadow; /* the section's, or the whole configuration's */
 	struct harvest_live *live;
 };
-
-/*
- * KEYS: the client's.  ARGV: per (ms), refuse_after (0: never), refuse_for (ms).  Answers the count, this one included.
- * Times to live are by Redis's clock.
- */
-static const char harvest_script[] = "local n = redis.call('INCR', KEYS[1])\n"
-				     "if n == tonumber(ARGV[2]) then\n"
-				     "  redis.call('PEXPIRE', KEYS[1], ARGV[3])\n"
-				     "elseif n == 1 or redis.call('PTTL', KEYS[1]) < 0 then\n"
-				     "  redis.call('PEXPIRE', KEYS[1], ARGV[1])\n"
-				     "end\n"
-				     "return n\n";
 
 /* ---- Settings ---- */
 
@@ -119,10 +98,10 @@ static int check_rates(const struct conf_node *root, struct error_list *errors)
 	for (const struct conf_node *r = rates != NULL ? rates->child : NULL; r != NULL; r = r->next) {
 		const struct conf_node *name = r->type == CONF_GROUP ? conf_child(r, "name") : NULL;
 
-		if (name == NULL || name->type != CONF_STRING || strcmp(name->str, RATE_NAME) != 0)
+		if (name == NULL || name->type != CONF_STRING || strcmp(name->str, HARVEST_RATE) != 0)
 			continue;
 		error_add(errors, name->file, name->line,
-			  "the section harvesting counts under the name \"" RATE_NAME "\"; give this rate another");
+			  "the section harvesting counts under the name \"" HARVEST_RATE "\"; give this rate another");
 		rc = -1;
 	}
 	return rc;
@@ -145,10 +124,13 @@ static int harvest_prepare(const struct check_env *env, const void *settings, vo
 		return -1;
 	}
 	s->set = *set;
-	s->prefix = env->redis_prefix;
 	s->on_error = checks_on_error_of(set->on_error, env->redis_on_error);
 	s->shadow = set->shadow || (shadow != NULL && shadow->type == CONF_BOOL && shadow->flag);
-	redis_script_init(&s->script, harvest_script);
+	s->counter = (struct harvest_counter){ .prefix = env->redis_prefix,
+					       .per_ms = set->per,
+					       .refuse_after = set->refuse_after,
+					       .refuse_for_ms = set->refuse_for };
+	harvest_count_init(&s->counter);
 	*state = s;
 	return 0;
 }
@@ -179,60 +161,12 @@ static void harvest_rules(const void *state, struct sbuf *out)
 	checks_rules_end(&r);
 }
 
-/* ---- The count ---- */
-
-/* The client as it is counted; false: it has no address. */
-static bool client_name(const struct ip *ip, struct sbuf *out)
-{
-	char text[IP_TEXT_SIZE];
-	struct ip net;
-
-	if (ip->family == IP_NONE)
-		return false;
-	net = ip->family == IP_V6 ? ip_mask(ip, V6_BITS) : *ip;
-	sbuf_add(out, ip_format(&net, text));
-	if (ip->family == IP_V6)
-		sbuf_addf(out, "/%d", V6_BITS);
-	return true;
-}
-
-static bool client_key(const struct harvest_state *s, const struct ip *ip, struct sbuf *out)
-{
-	char name[IP_TEXT_SIZE + sizeof "/64"];
-	struct sbuf b;
-
-	sbuf_fixed(&b, name, sizeof name);
-	if (!client_name(ip, &b))
-		return false;
-	sbuf_add(out, s->prefix);
-	sbuf_add(out, "rate:{" RATE_NAME ":");
-	sbuf_add_key(out, b.p, b.len);
-	sbuf_addc(out, '}');
-	return !out->cut;
-}
-
-/* The count that Redis answers with; -1 and why when it does not. */
-static int64_t count_of(const struct redis_value *v, const char **why)
-{
-	*why = v->kind == REDIS_UNAVAILABLE && v->str != NULL ? v->str : "Redis answers with something else";
-	switch (v->kind) {
-	case REDIS_NIL:
-		return 0;
-	case REDIS_INT:
-		return v->num;
-	case REDIS_STRING:
-		return ascii_is_digit(v->str[0]) ? strtoll(v->str, NULL, 10) : -1;
-	default:
-		return -1;
-	}
-}
+/* ---- The session ---- */
 
 static bool reached(int64_t count, int64_t after)
 {
 	return after > 0 && count >= after;
 }
-
-/* ---- The session ---- */
 
 static enum harvest_step step_now(const struct fact_value *f)
 {
@@ -249,12 +183,9 @@ static void set_step(struct check_call *c, enum harvest_step step)
 static void harvest_start(struct check_call *c)
 {
 	const struct harvest_state *s = c->state;
-	char key[KEY_SIZE];
-	struct sbuf b;
 
-	sbuf_fixed(&b, key, sizeof key);
-	if (*c->slot == NULL && client_key(s, &c->conn->ip, &b))
-		*c->slot = redis_ask(c->wait, (struct redis_word[]){ { "GET", 3 }, { b.p, b.len } }, 2);
+	if (c->conn->ip.family != IP_NONE)
+		*c->slot = harvest_count_ask(&s->counter, c->wait, &c->conn->ip);
 }
 
 /*
@@ -273,7 +204,7 @@ static void harvest_finish(struct check_call *c)
 		return;
 	}
 	(void)net_await(c->wait, &op, 1, c->deadline_ms);
-	count = count_of(redis_result(op), &why);
+	count = harvest_count_result(op, &why);
 	if (count < 0)
 		fact_set_unavailable(&c->facts->v[FACT_HARVEST], s->on_error, arena_strdup(c->arena, why));
 	else if (reached(count, s->set.refuse_after))
@@ -310,24 +241,12 @@ static bool is_unknown(const char *reply)
 static int64_t count_one(const struct check_call *c)
 {
 	const struct harvest_state *s = c->state;
-	char key[KEY_SIZE], per[NUMBER_SIZE], after[NUMBER_SIZE], refuse_for[NUMBER_SIZE];
-	struct redis_word words[4];
-	struct net_op *op;
+	struct net_op *op = harvest_count_add(&s->counter, c->wait, &c->conn->ip);
 	const char *why;
-	struct sbuf b;
 	int64_t count;
 
-	sbuf_fixed(&b, key, sizeof key);
-	if (!client_key(s, &c->conn->ip, &b))
-		return -1;
-	words[0] = (struct redis_word){ b.p, b.len };
-	words[1] = (struct redis_word){ per, (size_t)snprintf(per, sizeof per, "%" PRId64, s->set.per) };
-	words[2] = (struct redis_word){ after, (size_t)snprintf(after, sizeof after, "%" PRId64, s->set.refuse_after) };
-	words[3] = (struct redis_word){ refuse_for, (size_t)snprintf(refuse_for, sizeof refuse_for, "%" PRId64,
-								     s->set.refuse_for) };
-	op = redis_eval(c->wait, &s->script, 1, words, sizeof words / sizeof words[0]);
 	(void)net_await(c->wait, &op, 1, c->deadline_ms);
-	count = count_of(redis_result(op), &why);
+	count = harvest_count_result(op, &why);
 	net_op_free(&op);
 	return count;
 }
@@ -335,24 +254,22 @@ static int64_t count_one(const struct check_call *c)
 /* Of all daemons, the one that counts the recipient with which a step begins says so: once per client and period. */
 static void tell(const struct harvest_state *s, const struct ip *ip, int64_t count)
 {
-	char client[IP_TEXT_SIZE + sizeof "/64"], per[PERIOD_SIZE], refuse_for[PERIOD_SIZE];
+	char client[HARVEST_CLIENT_SIZE], per[PERIOD_SIZE], refuse_for[PERIOD_SIZE];
 	const char *shadow = s->shadow ? " (in shadow)" : "";
-	struct sbuf b;
 
-	sbuf_fixed(&b, client, sizeof client);
-	(void)client_name(ip, &b);
+	harvest_count_client(ip, client);
 	units_format_duration(s->set.per, per, sizeof per);
 	units_format_duration(s->set.refuse_for, refuse_for, sizeof refuse_for);
 	if (count == s->set.refuse_after)
-		log_warning("harvest: %s tried %" PRId64 " unknown recipients within %s: refused for %s%s", b.p, count,
-			    per, refuse_for, shadow);
+		log_warning("harvest: %s tried %" PRId64 " unknown recipients within %s: refused for %s%s", client,
+			    count, per, refuse_for, shadow);
 	else if (count == s->set.close_after)
 		log_warning("harvest: %s tried %" PRId64 " unknown recipients within %s: its sessions are closed%s",
-			    b.p, count, per, shadow);
+			    client, count, per, shadow);
 	else if (count == s->set.slow_after)
 		log_warning("harvest: %s tried %" PRId64 " unknown recipients within %s: further ones are answered "
 			    "late%s",
-			    b.p, count, per, shadow);
+			    client, count, per, shadow);
 }
 
 /* Never longer than what is left of the stage's time. */

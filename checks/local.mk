@@ -57,6 +57,8 @@ libchecks_a_SOURCES = \
 	checks/fcrdns.h \
 	checks/harvest.c \
 	checks/harvest.h \
+	checks/harvest_count.c \
+	checks/harvest_count.h \
 	checks/limits.c \
 	checks/limits.h \
 	checks/lists.c \

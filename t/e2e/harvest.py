@@ -197,6 +197,23 @@ with World(config(QUICK)) as w:
     for session in sessions:
         session.quit()
 
+    topic("a stop")
+    session = begin(w, ips[0])
+    session.mail()
+    session.send("RCPT TO:<late@example.net>\r\n")
+    until("it to be counted", lambda: count(w, ips[0]) == 3)
+    w.gate.restart()  # asserts that it ended cleanly
+    ok(session.reply().code >= 400, "the recipient is refused all the same")
+    session.close()
+
+    topic("a key without a time to live")
+    w.redis.cmd("PERSIST", key(ips[1]))
+    session = begin(w, ips[1])
+    session.mail()
+    guess(session, 1)
+    ok(w.redis.ttl(key(ips[1])) > 0, "gets one again")
+    session.quit()
+
     topic("Redis away")
     w.redis.stop()
     session = begin(w, ips[0])

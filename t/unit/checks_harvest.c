@@ -162,7 +162,7 @@ static void test_away(struct check_fixture *f)
 	is_int(fixture_value(f, FACT_HARVEST)->on_error, ON_ERROR_DEFER, "the section's on_error goes first");
 	is_str(refuse(f, UNKNOWN), "(unavailable: Redis is away)", "nothing is counted");
 	fake_redis_answers(broken);
-	is_str(begin(f, "192.0.2.5"), "(unavailable: Redis answers with something else)", "a key of another type");
+	is_str(begin(f, "192.0.2.5"), "(unavailable: WRONGTYPE)", "a key of another type");
 	(void)refuse(f, UNKNOWN);
 
 	fake_redis_answers(redis);
