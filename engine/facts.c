@@ -33,6 +33,7 @@ static const enum fact_id engine_facts[] = {
 	FACT_FROM,
 	FACT_FROM_DOMAIN,
 	FACT_TO,
+	FACT_URL_HOST,
 	FACT_SIZE,
 	FACT_HOUR,
 	FACT_WEEKDAY,
@@ -305,8 +306,10 @@ static bool note_ask(struct engine_session *s, unsigned i, struct rcpt *rcpt)
 
 static bool was_asked(const struct engine_session *s, unsigned i, const struct rcpt *rcpt)
 {
+	const struct rcpt *whose = s->snap->checks[i].def->scope == SCOPE_RECIPIENT ? rcpt : NULL;
+
 	for (const struct ask *a = s->asks; a != NULL; a = a->next)
-		if (a->check == i && a->rcpt == rcpt)
+		if (a->check == i && a->rcpt == whose)
 			return true;
 	return false;
 }

@@ -21,7 +21,9 @@ libengine_a_SOURCES = \
 	engine/snapshot.c engine/snapshot.h \
 	engine/transaction.c \
 	engine/twins.c \
+	engine/unsaid.c \
 	engine/untold.c \
+	engine/view.c \
 	engine/who.c
 
 ENGINE_TEST_LIBS = \

@@ -61,8 +61,8 @@ static int find_kept(struct snapshot *s)
 	for (size_t i = 0; i < rules_count(s->rules); i++)
 		for (const struct rule_action *a = rules_at(s->rules, i)->actions; a != NULL; a = a->next)
 			n_actions++;
-	/* Subject, From, To, Cc, Authentication-Results */
-	room = n_headers + n_actions + 5 + finisher_names(s, 0);
+	/* Subject, From, To, Cc, Content-Type, Content-Transfer-Encoding, Authentication-Results */
+	room = n_headers + n_actions + 7 + finisher_names(s, 0);
 	s->keep = arena_calloc(s->arena, room, sizeof *s->keep);
 	edited = arena_calloc(s->arena, n_actions + 1, sizeof *edited);
 	if (s->keep == NULL || edited == NULL)
@@ -80,6 +80,10 @@ static int find_kept(struct snapshot *s)
 	if (wants(s, FACT_TO)) {
 		(void)keep_name(s, "To", room);
 		(void)keep_name(s, "Cc", room);
+	}
+	if (wants(s, FACT_URL_HOST)) {
+		(void)keep_name(s, "Content-Type", room);
+		(void)keep_name(s, "Content-Transfer-Encoding", room);
 	}
 	if (s->authres)
 		(void)keep_name(s, "Authentication-Results", room);
@@ -136,7 +140,7 @@ int needs_compute(struct snapshot *s)
 	if (find_kept(s) != 0)
 		return -1;
 	find_readers(s);
-	n->body = wants(s, FACT_SIZE) || n->body;
+	n->body = wants(s, FACT_SIZE) || wants(s, FACT_URL_HOST) || n->body;
 	n->header = n->body || s->n_keep > 0 || s->all_headers || marks;
 	for (unsigned stage = STAGE_CONNECT; stage < STAGE_COUNT; stage++)
 		n->reply[stage] = (s->whole.stages & (1u << stage)) != 0;
@@ -153,6 +157,6 @@ int needs_compute(struct snapshot *s)
 	n->client_resolve = wants(s, FACT_FCRDNS) || wants(s, FACT_CLIENT_NAME);
 	n->client_ptr = wants(s, FACT_CLIENT_PTR);
 	n->tls = wants(s, FACT_TLS);
-	n->server = s->set.policyd.listen != NULL && s->set.policyd.listen[0] != '\0';
+	n->server = settings_policyd_serves(&s->set.policyd);
 	return 0;
 }

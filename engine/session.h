@@ -14,6 +14,7 @@
 #include "mail/finisher.h"
 #include "mail/spool.h"
 #include "mail/txn.h"
+#include "mime/links.h"
 #include "net/net.h"
 
 /* An effect check that was asked, and must be committed or cancelled. */
@@ -79,12 +80,13 @@ struct engine_session {
 	bool settled; /* engine_settle(): nobody will tell how it ends */
 	int64_t size; /* of an envelope's message, as the MTA told it; -1: not told */
 	unsigned refused_by_mta;
-	size_t header_bytes;   /* kept */
-	unsigned finishing;    /* the finishers at work, bits */
-	struct spool *spool;   /* NULL: nobody needs the body */
-	bool listed;           /* among the open transactions of the engine */
-	struct decision final; /* of the transaction */
-	struct decision would; /* with `shadow` at the top: what it would have been */
+	size_t header_bytes;      /* kept */
+	unsigned finishing;       /* the finishers at work, bits */
+	struct spool *spool;      /* NULL: nobody needs the body */
+	struct mime_links *links; /* NULL: nobody reads the text */
+	bool listed;              /* among the open transactions of the engine */
+	struct decision final;    /* of the transaction */
+	struct decision would;    /* with `shadow` at the top: what it would have been */
 	struct verdict verdict;
 	const struct rules_hit *hits; /* all that fired in the transaction, each rule once */
 	unsigned n_hits;
@@ -154,6 +156,14 @@ void headers_add(struct header_edits *h, const char *name, const char *value);
 void headers_clean(struct header_edits *h);
 /* Appends the edits to the verdict, in an order that keeps the indexes right. */
 void headers_emit(struct header_edits *h, struct edit ***tail);
+
+/* ---- engine/view.c: what rules and checks read of a message's text ---- */
+
+/* At the end of the headers: whether the text will be read. */
+void view_begin(struct engine_session *s);
+void view_body(struct engine_session *s, const void *p, size_t n);
+/* At END: sets the facts. */
+void view_end(struct engine_session *s);
 
 /* ---- engine/finish.c ---- */
 

@@ -217,6 +217,7 @@ static void load_checks(struct snapshot *s, struct error_list *errors)
 	struct check_env env = { .hostname = s->hostname,
 				 .user = s->set.user,
 				 .group = s->set.group,
+				 .local_domains = &s->set.local_domains,
 				 .redis_prefix = s->set.redis.prefix,
 				 .dns_on_error = (enum on_error)s->set.dns.on_error,
 				 .redis_on_error = (enum on_error)s->set.redis.on_error,
@@ -374,12 +375,13 @@ static void read_by_rules(struct snapshot *s, struct snapshot_use *use)
 static bool read_by_check(struct snapshot *s, struct snapshot_use *use, unsigned i)
 {
 	const struct check *def = s->checks[i].def;
-	fact_mask inputs = def->inputs & ~def->provides; /* its own it reads where the MTA told */
+	fact_mask reads = def->reads != NULL ? def->reads(s->checks[i].state) : def->inputs;
+	fact_mask inputs = reads & ~def->provides; /* its own it reads where the MTA told */
 	bool news = (inputs & ~use->facts) != 0;
 
 	use->facts |= inputs;
 	for (unsigned j = 0; j < s->n_checks; j++) {
-		if ((s->checks[j].def->provides & def->inputs) == 0 || i == j)
+		if ((s->checks[j].def->provides & reads) == 0 || i == j)
 			continue;
 		news = news || (use->checks[i].readers & ~use->checks[j].readers) != 0;
 		use->checks[j].readers |= use->checks[i].readers;
@@ -477,6 +479,7 @@ struct snapshot *snapshot_load(const char *path, struct error_list *errors)
 		refuse_cycles(s, errors);
 		warn_unprovided(s, errors);
 		find_uses(s);
+		unsaid_warn(s, errors);
 		if (needs_compute(s) != 0 || arena_failed(s->arena))
 			error_add(errors, NULL, 0, "out of memory");
 	}

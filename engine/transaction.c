@@ -32,6 +32,7 @@ static int txn_begin(struct engine_session *s)
 	s->size = -1;
 	s->refused_by_mta = 0;
 	s->header_bytes = 0;
+	s->links = NULL;
 	memset(&s->final, 0, sizeof s->final);
 	memset(&s->would, 0, sizeof s->would);
 	memset(&s->verdict, 0, sizeof s->verdict);
@@ -354,8 +355,10 @@ void engine_headers_end(struct engine_session *s, struct answer *a)
 		s->txn->size += 2;
 		facts_start(s, STAGE_HEADERS);
 		decide_all(s, STAGE_HEADERS, a);
-		if (s->txn != NULL)
+		if (s->txn != NULL) {
+			view_begin(s);
 			finish_begin(s);
+		}
 	}
 	event_end(s);
 }
@@ -368,6 +371,7 @@ void engine_body(struct engine_session *s, const void *p, size_t n, struct answe
 		s->txn->stage = STAGE_BODY;
 		s->txn->size += (int64_t)n;
 		facts_body(s, p, n);
+		view_body(s, p, n);
 		finish_body(s, p, n);
 	}
 	event_end(s);
@@ -401,6 +405,7 @@ const struct verdict *engine_end(struct engine_session *s, const char *queue_id)
 		s->txn->stage = STAGE_END;
 		set_queue_id(s, queue_id);
 		set_size(s);
+		view_end(s);
 		fact_set_num(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
 		if (s->envelope)
 			finish_begin(s);

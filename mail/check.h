@@ -16,13 +16,15 @@
 
 struct conf_table;
 struct conf_node;
+struct conf_strings;
 struct net_wait;
 
 /* What every check may know of the whole configuration; immutable. */
 struct check_env {
 	const char *hostname;
-	const char *user, *group;   /* whom the daemon becomes: who must be able to read what a reload reads */
-	const char *redis_prefix;   /* "millgate:" */
+	const char *user, *group; /* whom the daemon becomes: who must be able to read what a reload reads */
+	const char *redis_prefix; /* "millgate:" */
+	const struct conf_strings *local_domains; /* NULL: not told */
 	enum on_error dns_on_error; /* dns.on_error, redis.on_error: a section's own on_error goes first */
 	enum on_error redis_on_error;
 	int64_t dns_timeout_ms;
@@ -61,6 +63,8 @@ struct check {
 	enum stage stage;      /* its inputs are known here: start() is called; EFFECT: the earliest ask() */
 	fact_mask provides;
 	fact_mask inputs; /* facts it reads; those of other checks are pulled before start() or ask() */
+	/* Those of its inputs that this configuration has it read, so that the others are not had for it; NULL: all. */
+	fact_mask (*reads)(const void *state);
 
 	/*
 	 * At load: settings (bound by `settings`) to immutable state.  0, or -1 with errors added.  *state NULL with 0: not
@@ -89,6 +93,8 @@ struct check {
 	 * ";\n\tspf=pass smtp.mailfrom=example.org".  Called at END, after finish().  May be NULL.
 	 */
 	void (*authres)(struct check_call *c, struct sbuf *out);
+	/* Whether, as configured, it has a say there; NULL: yes. */
+	bool (*stamps)(const void *state);
 
 	/* EFFECT: submit, which may be NULL, sends what ask will wait for, so that several checks share a round trip.  It is
 	 * followed by ask, or, when an earlier check refused meanwhile, by cancel alone. */

@@ -105,6 +105,8 @@ enum fact_scope { SCOPE_SESSION, SCOPE_MESSAGE, SCOPE_RECIPIENT };
 	FACT(FROM, from, ADDRESS, HEADERS, MESSAGE, NULL, "The addresses in the From field.")                          \
 	FACT(FROM_DOMAIN, from_domain, DOMAIN, HEADERS, MESSAGE, NULL, "Their domains.")                               \
 	FACT(TO, to, ADDRESS, HEADERS, MESSAGE, NULL, "The addresses in the To and Cc fields.")                        \
+	FACT(URL_HOST, url_host, DOMAIN, END, MESSAGE, NULL,                                                           \
+	     "The hosts of the URLs in the text; of very many, the first and the last ones.")                          \
 	FACT(SIZE, size, NUMBER, END, MESSAGE, NULL,                                                                   \
 	     "The message's size in bytes.  The size announced at MAIL can decide `over` early, as true only.")        \
 	FACT(HOUR, hour, NUMBER, CONNECT, SESSION, NULL, "The hour of the day, 0-23, local time.")                     \
