@@ -373,7 +373,7 @@ void mime_walk_body(struct mime_walk *w, const char *p, size_t n)
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		size_t piece = nl != NULL ? (size_t)(nl + 1 - p) : (size_t)(end - p);
 
-		if (w->line_n == 0 && nl != NULL) {
+		if (w->line_n == 0 && nl != NULL && piece <= MIME_LINE_MAX) {
 			take_line(w, p, piece);
 			p += piece;
 			continue;

@@ -295,6 +295,12 @@ static void test_bombs(void)
 	is_str(walk(MIXED, NULL, p, n, 4096, NULL), "[text/plain|behind]", "behind an endless line");
 	free(p);
 
+	p = repeat("x", 1500, ": field or not?\r\n\r\n", &n);
+	for (size_t step = 1; step < 3000; step += 1234)
+		ok(strstr(walk(" message/rfc822", NULL, p, n, step, NULL), "[text/plain|xxx") == seen.p,
+		   "a line too long for a field is none, by %zu", step);
+	free(p);
+
 	p = repeat("--b", 100000, "", &n);
 	is_str(walk(" multipart/mixed; boundary=\"x\"", NULL, p, n, 4096, NULL), "", "delimiters of nothing");
 	free(p);
