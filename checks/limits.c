@@ -9,8 +9,13 @@
 const struct name_value limits_action[] = {
 	{ "defer", LIMITS_DEFER },
 	{ "reject", LIMITS_REJECT },
+	{ "hold", LIMITS_HOLD },
 	{ NULL, 0 },
 };
+
+#define CONF_SELF struct rate_window_settings
+CONF_TABLE(rate_window_settings, RATE_WINDOW_ROWS, NULL);
+#undef CONF_SELF
 
 #define CONF_SELF struct rate_settings
 CONF_TABLE(rate_settings, RATE_SETTINGS, NULL);

@@ -65,8 +65,19 @@ libchecks_a_SOURCES = \
 	checks/lists.h \
 	checks/rates.c \
 	checks/rates.h \
+	checks/rates_admin.c checks/rates_admin.h \
+	checks/rates_alarm.c checks/rates_alarm.h \
+	checks/rates_bytes.c \
+	checks/rates_command.c checks/rates_command.h \
 	checks/rates_def.c \
 	checks/rates_def.h \
+	checks/rates_grant.c checks/rates_grant.h \
+	checks/rates_hit.c checks/rates_hit.h \
+	checks/rates_key.c checks/rates_key.h \
+	checks/rates_local.c checks/rates_local.h \
+	checks/rates_print.c \
+	checks/rates_script.c checks/rates_script.h \
+	checks/rates_set.c checks/rates_set.h \
 	checks/sender_domain.c \
 	checks/sender_domain.h \
 	checks/spf.c \
@@ -87,6 +98,7 @@ checks_test_fakes = \
 	t/lib/check_fixture.c t/lib/check_fixture.h \
 	t/lib/fake_net.c t/lib/fake_net.h \
 	t/lib/fake_dns.c \
+	t/lib/fake_mail_out.c t/lib/fake_mail_out.h \
 	t/lib/fake_redis.c
 
 checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_harvest t/unit/checks_limits t/unit/checks_lists \

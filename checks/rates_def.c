@@ -3,21 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "checks/common.h"
-#include "util/bytes.h"
-#include "util/names.h"
+#include "util/sbuf.h"
 #include "util/units.h"
 
-enum {
-	US_PER_MS = 1000,
-	RATE_V4_BITS = 24,
-	RATE_V6_BITS = 64,
-	VALUE_MAX = 320, /* bytes of a value in a key: a path of RFC 5321 (256) with room; the rest is cut off */
-	KEY_SIZE = 8192, /* all values, percent-encoded, with room */
-	NAME_SIZE = 512
-};
+enum { US_PER_MS = 1000, NAME_SIZE = 512 };
 
-static const struct name_value by_names[] = {
+const struct name_value rates_by_names[] = {
 	{ "client_ip", RATE_BY_CLIENT_IP },
 	{ "client_net", RATE_BY_CLIENT_NET },
 	{ "auth_user", RATE_BY_AUTH_USER },
@@ -28,16 +19,46 @@ static const struct name_value by_names[] = {
 	{ NULL, 0 },
 };
 
-/* ---- Reading ---- */
+static const char *const unit_names[] = {
+	[RATE_MESSAGES] = "messages", [RATE_RECIPIENTS] = "recipients", [RATE_BYTES] = "bytes"
+};
+
+bool rates_is_wide(const struct rate *r)
+{
+	return r->networks > 0 || r->action == LIMITS_HOLD;
+}
+
+/* ---- GCRA ---- */
+
+/* A double holds what a period and a number come to: microseconds of years. */
+static int64_t units_us(const struct rate_window *w, int64_t units)
+{
+	return (int64_t)((double)units * (double)w->per_ms * US_PER_MS / (double)w->number);
+}
+
+int64_t rates_ahead_us(const struct rate *r, const struct rate_window *w)
+{
+	/* As many whole steps as the burst has: rounding must not let one more in. */
+	return r->unit == RATE_BYTES ? units_us(w, w->burst) : units_us(w, 1) * w->burst;
+}
+
+int64_t rates_cost_us(const struct rate *r, const struct rate_window *w, int64_t units)
+{
+	int64_t ahead = rates_ahead_us(r, w), cost = units_us(w, units);
+
+	return cost < ahead ? cost : ahead;
+}
+
+/* ---- by ---- */
 
 static int read_by(struct rate *r, const struct conf_item *item, struct error_list *errors)
 {
-	int by = names_value(by_names, item->s);
+	int by = names_value(rates_by_names, item->s);
 	struct names_nearest near;
 
 	if (by < 0) {
 		names_nearest_init(&near, item->s);
-		for (const struct name_value *n = by_names; n->name != NULL; n++)
+		for (const struct name_value *n = rates_by_names; n->name != NULL; n++)
 			names_nearest_try(&near, n->name);
 		error_add(errors, item->file, item->line, "a rate cannot be counted by \"%s\"%s%s%s", item->s,
 			  near.best != NULL ? "; did you mean \"" : "", near.best != NULL ? near.best : "",
@@ -54,168 +75,219 @@ static int read_by(struct rate *r, const struct conf_item *item, struct error_li
 	return 0;
 }
 
+static bool counts_by(const struct rate *r, enum rate_by by)
+{
+	for (unsigned i = 0; i < r->n_by; i++)
+		if (r->by[i] == by)
+			return true;
+	return false;
+}
+
+/* ---- Windows ---- */
+
+/* What a window of the settings says; an entry without windows is one itself. */
+struct written {
+	int64_t messages, recipients, bytes, per, burst, burst_bytes;
+};
+
+/* NULL, or a static text that says what is wrong. */
+static const char *read_window(struct rate *r, const struct written *in)
+{
+	unsigned kinds = (in->messages > 0) + (in->recipients > 0) + (in->bytes > 0);
+	enum rate_unit unit = in->bytes > 0 ? RATE_BYTES : in->recipients > 0 ? RATE_RECIPIENTS : RATE_MESSAGES;
+	struct rate_window w = { .number = in->messages + in->recipients + in->bytes, .per_ms = in->per };
+
+	if (kinds > 1)
+		return "a rate counts messages, recipients or bytes: make it two rates";
+	if (kinds == 0)
+		return "a rate needs messages = N, recipients = N, bytes = \"SIZE\" or networks = N";
+	if (in->per <= 0)
+		return "a rate needs its period, such as per = \"1h\"";
+	if (in->per > INT64_MAX / US_PER_MS / US_PER_MS)
+		return "the period is too long";
+	if (unit != RATE_BYTES && in->per * US_PER_MS < w.number)
+		return "a rate of more than one in a microsecond is no limit";
+	if (unit == RATE_BYTES ? in->burst > 0 : in->burst_bytes > 0)
+		return "burst goes with messages and recipients, burst_bytes with bytes";
+	if (r->n_windows > 0 && unit != r->unit)
+		return "the windows of one rate count the same: messages, recipients or bytes";
+	if (r->n_windows == RATES_MAX_WINDOWS)
+		return "too many windows";
+	w.burst = in->burst + in->burst_bytes;
+	if (w.burst == 0)
+		w.burst = w.number;
+	r->unit = unit;
+	r->windows[r->n_windows++] = w;
+	return NULL;
+}
+
+static int read_windows(struct rate *r, const struct rate_settings *set, struct error_list *errors)
+{
+	const struct rate_window_settings *v = set->windows.v;
+	struct written own = { set->messages, set->recipients, set->bytes, set->per, set->burst, set->burst_bytes };
+	bool counts = own.messages + own.recipients + own.bytes > 0;
+	const char *wrong = NULL;
+
+	if (set->windows.n > 0 && counts)
+		wrong = "a rate has one number or windows, not both";
+	else if (set->networks > 0 && set->per <= 0)
+		wrong = "networks need their period, such as per = \"1h\"";
+	else if (set->windows.n > 0 && set->networks == 0 && set->per > 0)
+		wrong = "each window has its own `per`; that of the rate is for networks";
+	else if (set->windows.n == 0 && (counts || set->networks == 0))
+		wrong = read_window(r, &own);
+	if (wrong != NULL) {
+		error_add(errors, set->where.file, set->where.line, "limits.rates: %s", wrong);
+		return -1;
+	}
+	for (unsigned i = 0; i < set->windows.n; i++) {
+		const struct written in = { v[i].messages, v[i].recipients, v[i].bytes,
+					    v[i].per,      v[i].burst,      v[i].burst_bytes };
+
+		wrong = read_window(r, &in);
+		if (wrong != NULL) {
+			error_add(errors, v[i].where.file, v[i].where.line, "limits.rates: %s", wrong);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- What fits together ---- */
+
+/* NULL, or a static text that says what is wrong. */
+static const char *combination_error(const struct rate *r, const struct rate_settings *set)
+{
+	bool account =
+		counts_by(r, RATE_BY_AUTH_USER) || counts_by(r, RATE_BY_SENDER) || counts_by(r, RATE_BY_SENDER_DOMAIN);
+	bool recipient = counts_by(r, RATE_BY_RECIPIENT) || counts_by(r, RATE_BY_RECIPIENT_DOMAIN);
+
+	if (r->networks > 0 && (counts_by(r, RATE_BY_CLIENT_IP) || counts_by(r, RATE_BY_CLIENT_NET)))
+		return "networks = N counted by client_ip or client_net is always one; count by auth_user, sender or "
+		       "sender_domain";
+	if (r->networks > 0 && !account)
+		return "networks = N tells of a stolen account: count by auth_user, sender or sender_domain";
+	if (r->action != LIMITS_HOLD)
+		return NULL;
+	if (!account)
+		return "action = \"hold\" holds an account's mail: count by auth_user, sender or sender_domain";
+	if (recipient)
+		return "action = \"hold\" is for the whole message, so it cannot be counted by recipient or "
+		       "recipient_domain";
+	if (set->hold_for <= 0)
+		return "hold_for must be longer than nothing";
+	return NULL;
+}
+
+static int read_except(struct rate *r, const struct rate_settings *set, struct error_list *errors)
+{
+	unsigned before = errors->errors;
+
+	if (set->except.n == 0)
+		return 0;
+	r->except = addr_list_new();
+	if (r->except == NULL) {
+		error_add(errors, set->where.file, set->where.line, "out of memory");
+		return -1;
+	}
+	for (unsigned i = 0; i < set->except.n; i++) {
+		const struct conf_item *item = &set->except.v[i];
+		const char *wrong = addr_list_add(r->except, item->s);
+
+		if (wrong != NULL)
+			error_add(errors, item->file, item->line, "\"%s\": %s", item->s, wrong);
+	}
+	return errors->errors == before ? 0 : -1;
+}
+
+/* ---- The name ---- */
+
+static void add_number(struct sbuf *b, const struct rate *r, int64_t number)
+{
+	char size[32];
+
+	if (r->unit == RATE_BYTES)
+		sbuf_add(b, units_format_size(number, size, sizeof size));
+	else
+		sbuf_addf(b, "%" PRId64, number);
+}
+
 /* "10 messages per 1m by client_ip, sender" */
-static const char *default_name(const struct rate *r, int64_t number, int64_t per, struct arena *a)
+static const char *default_name(const struct rate *r, struct arena *a)
 {
 	char buf[NAME_SIZE], period[32];
 	struct sbuf b;
 
 	sbuf_fixed(&b, buf, sizeof buf);
-	sbuf_addf(&b, "%" PRId64 " %s per %s by ", number, r->per_message ? "messages" : "recipients",
-		  units_format_duration(per, period, sizeof period));
+	for (unsigned i = 0; i < r->n_windows; i++) {
+		const struct rate_window *w = &r->windows[i];
+
+		sbuf_add(&b, i > 0 ? ", " : "");
+		add_number(&b, r, w->number);
+		sbuf_addf(&b, " %s per %s", unit_names[r->unit],
+			  units_format_duration(w->per_ms, period, sizeof period));
+	}
+	if (r->networks > 0)
+		sbuf_addf(&b, "%s%" PRId64 " networks per %s", r->n_windows > 0 ? ", " : "", r->networks,
+			  units_format_duration(r->networks_ms, period, sizeof period));
+	sbuf_add(&b, " by ");
 	for (unsigned i = 0; i < r->n_by; i++)
-		sbuf_addf(&b, "%s%s", i > 0 ? ", " : "", names_name(by_names, (int)r->by[i]));
-	if (r->burst != number)
-		sbuf_addf(&b, ", burst %" PRId64, r->burst);
+		sbuf_addf(&b, "%s%s", i > 0 ? ", " : "", names_name(rates_by_names, (int)r->by[i]));
+	for (unsigned i = 0; i < r->n_windows; i++) {
+		if (r->windows[i].burst == r->windows[i].number)
+			continue;
+		sbuf_add(&b, ", burst ");
+		add_number(&b, r, r->windows[i].burst);
+	}
 	return arena_strdup(a, buf);
 }
 
-/* NULL, or a static text that says what is wrong. */
-static const char *number_error(const struct rate_settings *set)
+static bool has_control(const char *p)
 {
-	if (set->messages > 0 && set->recipients > 0)
-		return "a rate counts messages or recipients, not both: make it two rates";
-	if (set->messages <= 0 && set->recipients <= 0)
-		return "a rate needs messages = N or recipients = N";
-	if (set->per <= 0)
-		return "a rate needs its period, such as per = \"1h\"";
-	if (set->by.n == 0)
-		return "a rate needs by = ( ... ), such as by = ( \"client_ip\" )";
-	if (set->per > INT64_MAX / US_PER_MS / US_PER_MS)
-		return "the period is too long";
-	if (set->per * US_PER_MS < set->messages + set->recipients)
-		return "a rate of more than one in a microsecond is no limit";
-	return NULL;
+	while (*p != '\0' && (unsigned char)*p >= ' ' && *p != '\x7f')
+		p++;
+	return *p != '\0';
 }
+
+/* ---- */
 
 int rates_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors)
 {
-	const char *wrong = number_error(set);
-	int64_t number = set->messages + set->recipients; /* one of them is 0 */
+	const char *wrong;
 
 	memset(r, 0, sizeof *r);
-	if (wrong != NULL) {
-		error_add(errors, set->where.file, set->where.line, "limits.rates: %s", wrong);
+	if (read_windows(r, set, errors) != 0)
+		return -1;
+	if (set->by.n == 0) {
+		error_add(errors, set->where.file, set->where.line,
+			  "limits.rates: a rate needs by = ( ... ), such as by = ( \"client_ip\" )");
 		return -1;
 	}
 	for (unsigned i = 0; i < set->by.n; i++)
 		if (read_by(r, &set->by.v[i], errors) != 0)
 			return -1;
-	r->per_message = set->messages > 0;
-	r->interval_us = set->per * US_PER_MS / number;
-	r->burst = set->burst > 0 ? set->burst : number;
+	r->networks = set->networks;
+	r->networks_ms = set->networks > 0 ? set->per : 0;
 	r->action = (enum limits_action)set->action;
-	r->name = set->name != NULL && set->name[0] != '\0' ? set->name : default_name(r, number, set->per, a);
-	for (const char *p = r->name; p != NULL && *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == '\x7f') {
-			error_add(errors, set->where.file, set->where.line, "a rate's name has a control character");
-			return -1;
-		}
+	r->hold_ms = r->action == LIMITS_HOLD ? set->hold_for : 0;
+	r->period_ms = r->networks_ms;
+	for (unsigned i = 0; i < r->n_windows; i++)
+		if (r->windows[i].per_ms > r->period_ms)
+			r->period_ms = r->windows[i].per_ms;
+	wrong = combination_error(r, set);
+	if (wrong != NULL) {
+		error_add(errors, set->where.file, set->where.line, "limits.rates: %s", wrong);
+		return -1;
 	}
-	return r->name != NULL ? 0 : -1;
-}
-
-/* ---- Keys ---- */
-
-static void add_value(struct sbuf *b, const char *p, size_t n)
-{
-	sbuf_addc(b, ':');
-	sbuf_add_key(b, p, n < VALUE_MAX ? n : VALUE_MAX);
-}
-
-/* The first value of a fact; false when there is none, or when it is the null sender. */
-static bool add_fact(struct sbuf *b, const struct fact_set *facts, enum fact_id id)
-{
-	const struct fact_value *f = &facts->v[id];
-
-	if (f->state != FACT_KNOWN || f->n == 0 || f->text[0].folded_n == 0)
-		return false;
-	add_value(b, f->text[0].folded, f->text[0].folded_n);
-	return true;
-}
-
-static bool add_ip(struct sbuf *b, const struct ip *ip)
-{
-	char text[IP_TEXT_SIZE];
-
-	if (ip->family == IP_NONE)
-		return false;
-	ip_format(ip, text);
-	add_value(b, text, strlen(text));
-	return true;
-}
-
-static bool add_net(struct sbuf *b, const struct ip *ip)
-{
-	unsigned bits = ip->family == IP_V4 ? RATE_V4_BITS : RATE_V6_BITS;
-	struct ip net;
-
-	if (ip->family == IP_NONE)
-		return false;
-	net = ip_mask(ip, bits);
-	if (!add_ip(b, &net))
-		return false;
-	sbuf_addf(b, "/%u", bits);
-	return true;
-}
-
-static bool add_by(struct sbuf *b, enum rate_by by, const struct check_call *c)
-{
-	switch (by) {
-	case RATE_BY_CLIENT_IP:
-		return add_ip(b, &c->conn->ip);
-	case RATE_BY_CLIENT_NET:
-		return add_net(b, &c->conn->ip);
-	case RATE_BY_AUTH_USER:
-		return add_fact(b, &c->txn->facts, FACT_AUTH_USER);
-	case RATE_BY_SENDER:
-		return add_fact(b, &c->txn->facts, FACT_SENDER);
-	case RATE_BY_SENDER_DOMAIN:
-		return add_fact(b, &c->txn->facts, FACT_SENDER_DOMAIN);
-	case RATE_BY_RECIPIENT:
-		return add_fact(b, &c->rcpt->facts, FACT_RECIPIENT);
-	case RATE_BY_RECIPIENT_DOMAIN:
-		return add_fact(b, &c->rcpt->facts, FACT_RECIPIENT_DOMAIN);
-	case RATE_BY_COUNT:
-		break;
+	r->name = set->name != NULL && set->name[0] != '\0' ? set->name : default_name(r, a);
+	if (r->name != NULL && has_control(r->name)) {
+		error_add(errors, set->where.file, set->where.line, "a rate's name has a control character");
+		return -1;
 	}
-	return false;
+	return r->name != NULL && read_except(r, set, errors) == 0 ? 0 : -1;
 }
 
-const char *rates_key(const struct rate *r, const char *prefix, const struct check_call *c)
+void rates_done(struct rate *r)
 {
-	char buf[KEY_SIZE];
-	struct sbuf b;
-
-	sbuf_fixed(&b, buf, sizeof buf);
-	sbuf_add(&b, prefix);
-	sbuf_add(&b, "rate:{");
-	sbuf_add_key(&b, r->name, strlen(r->name));
-	for (unsigned i = 0; i < r->n_by; i++)
-		if (!add_by(&b, r->by[i], c))
-			return NULL;
-	sbuf_addc(&b, '}');
-	return arena_strndup(c->arena, b.p, b.len);
+	addr_list_free(&r->except);
 }
-
-/* ---- The script ---- */
-
-const char rates_script[] =
-	"local t = redis.call('TIME')\n"
-	"local now = t[1] * 1000000 + t[2]\n"
-	"local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
-	"local ahead = interval * burst\n"
-	"local tat = tonumber(redis.call('GET', KEYS[1]) or now) or now\n"
-	/* The clock was set back, or the rate was made smaller: never wait longer than the whole burst takes. */
-	"if tat > now + ahead then tat = now + ahead end\n"
-	"if ARGV[3] == 'give' then\n"
-	"  tat = tat - interval\n"
-	"  if tat <= now then redis.call('DEL', KEYS[1]) return 0 end\n"
-	"else\n"
-	"  if tat < now then tat = now end\n"
-	"  tat = tat + interval\n"
-	"  if tat > now + ahead then return math.ceil((tat - now - ahead) / 1000) end\n"
-	"  if ARGV[3] == 'peek' then return 0 end\n"
-	"end\n"
-	"redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))\n"
-	"return 0\n";

@@ -1,6 +1,6 @@
 /*
- * One rate: what it counts, by what, and how; read from its settings.  And the script that keeps it in Redis.  Inside
- * checks/ only.
+ * One rate: what it counts, by what, in which windows, and what it comes to; read from its settings.  Inside checks/
+ * only.
  */
 #ifndef MILLGATE_CHECKS_RATES_DEF_H
 #define MILLGATE_CHECKS_RATES_DEF_H
@@ -9,7 +9,13 @@
 #include <stdint.h>
 
 #include "checks/limits.h"
-#include "mail/check.h"
+#include "mail/addr.h"
+#include "util/arena.h"
+#include "util/error.h"
+#include "util/names.h"
+
+/* A script call looks at each of them. */
+enum { RATES_MAX_WINDOWS = 8 };
 
 /* What a rate counts apart by; values beyond the facts are made from them. */
 enum rate_by {
@@ -22,35 +28,45 @@ enum rate_by {
 	RATE_BY_RECIPIENT_DOMAIN,
 	RATE_BY_COUNT
 };
+extern const struct name_value rates_by_names[];
 
+/* Messages are counted once per transaction and key, recipients each time, bytes at the end of the message. */
+enum rate_unit { RATE_MESSAGES, RATE_RECIPIENTS, RATE_BYTES };
+
+struct rate_window {
+	int64_t number, per_ms;
+	int64_t burst; /* in units; the number when the settings have none */
+};
+
+/* Immutable after rates_read(). */
 struct rate {
 	const char *name;
 	enum rate_by by[RATE_BY_COUNT];
 	unsigned n_by;
-	bool per_message; /* counts messages: once per transaction and key */
-	int64_t interval_us, burst;
+	enum rate_unit unit;
+	struct rate_window windows[RATES_MAX_WINDOWS];
+	unsigned n_windows; /* 0: it counts networks alone */
+	int64_t networks;   /* 0: they are not counted */
+	int64_t networks_ms;
 	enum limits_action action;
+	int64_t hold_ms;          /* LIMITS_HOLD: for how long */
+	int64_t period_ms;        /* the longest of its periods: being used up is told once in it */
+	struct addr_list *except; /* NULL: none */
 };
 
-/* Reads one element of limits.rates.  0, or -1 with errors added. */
+/* Reads one element of limits.rates.  0, or -1 with errors added; rates_done() in either case. */
 int rates_read(struct rate *r, const struct rate_settings *set, struct arena *a, struct error_list *errors);
+void rates_done(struct rate *r);
+
+/* Whether it keeps more than numbers: networks, or who is held. */
+bool rates_is_wide(const struct rate *r);
 
 /*
- * The key of this rate for a recipient's mail: PREFIXrate:{NAME:VALUE:VALUE}, of the transaction's arena.  NULL when the
- * rate does not apply, since one of its values is absent (no AUTH, the null sender), or when out of memory.
+ * GCRA, the generic cell rate algorithm: a window's state is the time at which all that was taken will have been worked
+ * off; `units` may be taken while that lies no further ahead than the burst takes.  Both in microseconds, the first
+ * never more than the second: who sends more than a burst at once has to find the window empty.
  */
-const char *rates_key(const struct rate *r, const char *prefix, const struct check_call *c);
-
-/*
- * GCRA, the generic cell rate algorithm.  The key holds the "theoretical arrival time", in microseconds of Redis's clock,
- * at which all that was taken will have been worked off; a unit may be taken while that lies no further than `burst`
- * intervals ahead.
- *
- * KEYS: the rate's.  ARGV: interval (microseconds), burst, one of
- *   take   takes one unit: 0, or the milliseconds until there is one
- *   peek   answers the same and takes nothing
- *   give   gives one unit back
- */
-extern const char rates_script[];
+int64_t rates_cost_us(const struct rate *r, const struct rate_window *w, int64_t units);
+int64_t rates_ahead_us(const struct rate *r, const struct rate_window *w);
 
 #endif

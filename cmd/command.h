@@ -45,6 +45,8 @@ int command_dkim(const struct command_call *call);
 int command_dnsbl(const struct command_call *call);
 /* greylist.c */
 int command_greylist(const struct command_call *call);
+/* limits.c */
+int command_limits(const struct command_call *call);
 
 /* ---- Shared ---- */
 

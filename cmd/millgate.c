@@ -26,6 +26,13 @@ static const struct command commands[] = {
 	  "\"*\" stands for anything, also within a word; \"<>\" is the null sender; a client's address means its network.\n"
 	  "All but list want a CLIENT, be it \"*\".\n",
 	  .run = command_greylist },
+	{ "limits", "show [PATTERN] | reset PATTERN...", "print or reset what the rates have counted",
+	  "show    for each rate and key: how much is used, when there is room again, and since when its mail is held\n"
+	  "reset   forget what is used, and release what is held; mail that Postfix holds already is released by "
+	  "postsuper -H\n\n"
+	  "A PATTERN is the name of a rate, a key (a user, an address, a network ...) or one value in it; \"*\" stands for\n"
+	  "any number of letters.\n",
+	  .run = command_limits },
 	{ "dkim", "genkey|check DOMAIN SELECTOR [--algorithm rsa|ed25519] [--bits N] [--out FILE] [--key FILE]",
 	  "make a DKIM key, or compare what is published with it",
 	  "genkey  writes a new private key (mode 0600) and prints the record to publish\n"

@@ -15,9 +15,9 @@
 #include "greylist/greylist.h"
 
 const struct check *const engine_checks[] = {
-	&limits_check, &allow_check, &deny_clients_check, &deny_senders_check,  &harvest_check, &fcrdns_check,
-	&dnsbl_check,  &spf_check,   &dkim_check,         &sender_domain_check, &rates_check,   &greylist_check,
-	&dmarc_check,  NULL,
+	&limits_check, &allow_check,  &deny_clients_check, &deny_senders_check, &harvest_check,
+	&fcrdns_check, &dnsbl_check,  &spf_check,          &dkim_check,         &sender_domain_check,
+	&rates_check,  &volume_check, &greylist_check,     &dmarc_check,        NULL,
 };
 
 const struct finisher *const engine_finishers[] = {

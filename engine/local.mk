@@ -29,7 +29,7 @@ libengine_a_SOURCES = \
 ENGINE_TEST_LIBS = \
 	libtap.a libengine.a librules.a libgreylist.a libchecks.a libmime.a libmail.a libnet.a libconf.a libutil.a \
 	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(PSL_LIBS) $(CONFIG_LIBS) $(PCRE2_LIBS) \
-	$(UNISTRING_LIBS) $(SPF2_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(IDN2_LIBS)
+	$(UNISTRING_LIBS) $(SPF2_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(IDN2_LIBS) $(CURL_LIBS)
 
 check_PROGRAMS += t/unit/engine_verdict
 TESTS += t/unit/engine_verdict

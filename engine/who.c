@@ -123,8 +123,8 @@ void who_rules(const struct snapshot *s, struct sbuf *out)
 						"greylist", "dmarc",  "authres", NULL };
 	static const char *const users[] = { "deny_clients",  "deny_senders", "harvest", "fcrdns",  "dnsbl", "spf",
 					     "sender_domain", "greylist",     "dmarc",   "authres", NULL };
-	static const char *const relays[] = { "deny_clients", "harvest", "fcrdns",   "dnsbl",
-					      "spf",          "rates",   "greylist", NULL };
+	static const char *const relays[] = { "deny_clients", "harvest", "fcrdns",   "dnsbl", "spf",
+					      "rates",        "volume",  "greylist", NULL };
 	static const char *const local[] = { "limits", "deny_clients",  "deny_senders", "harvest", "fcrdns",  "dnsbl",
 					     "spf",    "sender_domain", "greylist",     "dmarc",   "authres", NULL };
 

@@ -1,5 +1,5 @@
 noinst_LIBRARIES += libnet.a
-libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS)
+libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(UNBOUND_CFLAGS) $(HIREDIS_CFLAGS) $(CURL_CFLAGS)
 libnet_a_SOURCES = \
 	net/dns.c net/dns.h net/dns_ask.h \
 	net/dns_context.c net/dns_context.h \
@@ -9,6 +9,7 @@ libnet_a_SOURCES = \
 	net/limits.h \
 	net/listener.c net/listener.h \
 	net/loop.c net/loop.h net/net.h \
+	net/mail_out.c net/mail_out.h \
 	net/redis.c net/redis.h \
 	net/redis_command.c \
 	net/redis_conn.c net/redis_conn.h \

@@ -22,3 +22,27 @@ const char *bytes_find(const char *hay, size_t hay_n, const char *needle, size_t
 {
 	return memmem(hay, hay_n, needle, needle_n);
 }
+
+/* Greedy with one point to come back to: time is the product of the lengths at the most. */
+bool bytes_match(const char *pattern, const char *text)
+{
+	const char *star = NULL, *back = NULL;
+
+	while (*text != '\0') {
+		if (*pattern == '*') {
+			star = ++pattern;
+			back = text;
+		} else if (*pattern == *text) {
+			pattern++;
+			text++;
+		} else if (star != NULL) {
+			pattern = star;
+			text = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}

@@ -34,4 +34,7 @@ bool ascii_equal_n(const char *a, const char *b, size_t n);
 /* Where needle stands in hay, or NULL; binary-safe. */
 const char *bytes_find(const char *hay, size_t hay_n, const char *needle, size_t needle_n);
 
+/* Whether the whole text fits a pattern, in which "*" stands for any number of bytes. */
+bool bytes_match(const char *pattern, const char *text);
+
 #endif

@@ -17,7 +17,7 @@ enum { KEYS = 32 };
 static struct {
 	char key[256];
 	int taken, limit;
-	bool broken;
+	bool broken, told;
 } store[KEYS];
 static unsigned n_keys;
 
@@ -33,21 +33,42 @@ static unsigned find(const char *key)
 	return n_keys++;
 }
 
+/* What the script answers; {0} is granted. */
+static struct redis_value answer(int64_t verdict, int64_t wait, bool first)
+{
+	static struct redis_value v[16][4]; /* one for each answer of a round trip */
+	static unsigned at;
+	struct redis_value *w = v[at++ % 16];
+	const int64_t numbers[] = { verdict, wait, first, 0 };
+
+	for (unsigned i = 0; i < 4; i++)
+		w[i] = (struct redis_value){ .kind = REDIS_INT, .num = numbers[i] };
+	return (struct redis_value){ .kind = REDIS_ARRAY, .v = w, .n = 4 };
+}
+
 static struct redis_value redis(const struct redis_script *script, const struct redis_word *words, size_t n)
 {
-	unsigned i = find(words[0].p);
+	bool wide = n > 3 && strstr(words[1].p, ":nets") != NULL;
+	const char *verb = n > 3 ? words[wide ? 3 : 1].p : "";
+	unsigned i;
 
-	if (script == NULL || n != 4)
+	if (script == NULL)
+		return (struct redis_value){ .kind = REDIS_INT, .num = 1 }; /* HINCRBY, EXPIRE */
+	if (n < 6)
 		return (struct redis_value){ .kind = REDIS_ERROR, .str = "ERR not a rate" };
+	i = find(words[0].p);
 	if (store[i].broken)
 		return (struct redis_value){ .kind = REDIS_ERROR, .str = "WRONGTYPE" };
-	if (strcmp(words[3].p, "give") == 0)
+	if (strcmp(verb, "give") == 0)
 		store[i].taken--;
-	else if (store[i].taken >= store[i].limit)
-		return (struct redis_value){ .kind = REDIS_INT, .num = 6000 };
-	else if (strcmp(words[3].p, "take") == 0)
+	else if (store[i].taken >= store[i].limit) {
+		bool first = strcmp(verb, "take") == 0 && !store[i].told;
+
+		store[i].told = store[i].told || first;
+		return answer(wide ? 2 : 1, 6000, first);
+	} else if (strcmp(verb, "take") == 0)
 		store[i].taken++;
-	return (struct redis_value){ .kind = REDIS_INT, .num = 0 };
+	return answer(0, 0, false);
 }
 
 static int taken(const char *key)
@@ -91,12 +112,14 @@ static void cancel(struct check_fixture *f, struct rcpt *r)
 #define BY_RCPT "millgate:rate:{rcpts:192.0.2.1}"
 #define BY_TO "millgate:rate:{to:bob@example.net}"
 
-static const char conf[] =
-	"limits: { rates = (\n"
-	"  { name = \"ip\"; by = ( \"client_ip\" ); messages = 10; per = \"1m\"; },\n"
-	"  { name = \"user\"; by = ( \"auth_user\" ); messages = 10; per = \"1m\"; },\n"
-	"  { name = \"rcpts\"; by = ( \"client_ip\" ); recipients = 100; per = \"1h\"; burst = 50; action = \"reject\"; },\n"
-	"  { name = \"to\"; by = ( \"recipient\" ); recipients = 100; per = \"1h\"; } ); };";
+#define CONF(settings)                                                                                                        \
+	"limits: { " settings " rates = (\n"                                                                                  \
+	"  { name = \"ip\"; by = ( \"client_ip\" ); messages = 10; per = \"1m\"; },\n"                                        \
+	"  { name = \"user\"; by = ( \"auth_user\" ); messages = 10; per = \"1m\"; },\n"                                      \
+	"  { name = \"rcpts\"; by = ( \"client_ip\" ); recipients = 100; per = \"1h\"; burst = 50; action = \"reject\"; },\n" \
+	"  { name = \"to\"; by = ( \"recipient\" ); recipients = 100; per = \"1h\"; } ); };"
+static const char conf[] = CONF("");
+static const char no_emergency[] = CONF("emergency = false;");
 
 static void test_taking(void)
 {
@@ -114,8 +137,9 @@ static void test_taking(void)
 	is_str(ask(&f), "(absent)", "nothing is used up");
 	is_int(fake_net_awaits() - awaits, 1, "all rates in one round trip");
 	is_str(fake_redis_asked(),
-	       BY_IP " 6000000 10 take\n" BY_RCPT " 36000000 50 take\n" BY_TO " 36000000 100 take\n",
-	       "what does not apply is not asked; interval and burst");
+	       BY_IP " take 60000000 1 6000000 60000000\n" BY_RCPT " take 3600000000 1 36000000 1800000000\n" BY_TO
+		     " take 3600000000 1 36000000 3600000000\n",
+	       "what does not apply is not asked; the period, what one costs, and the burst");
 	is_str(ask(&f), "(absent)", "asked again for the same recipient");
 	is_int(taken(BY_IP) + taken(BY_RCPT) + taken(BY_TO), 3, "nothing is taken twice");
 
@@ -157,21 +181,21 @@ static void test_keys(void)
 	(void)ask(&f);
 	is_str(fake_redis_asked(),
 	       "millgate:rate:{5%20messages%20per%2090s%20by%20client_net%2C%20sender_domain:2001%3Adb8%3A1%3A2%3A%3A/64:"
-	       "example.org} 18000000 5 take\n"
-	       "millgate:rate:{s:a%3Ab%7B%7D%25@example.org} 12000000 5 take\n"
-	       "millgate:rate:{d:one.example} 12000000 5 take\n",
+	       "example.org} take 90000000 1 18000000 90000000\n"
+	       "millgate:rate:{s:a%3Ab%7B%7D%25@example.org} take 60000000 1 12000000 60000000\n"
+	       "millgate:rate:{d:one.example} take 60000000 1 12000000 60000000\n",
 	       "keys are encoded, networks masked, addresses folded");
 	fake_redis_clear();
 	(void)fixture_rcpt(&f, "y@two.example");
 	(void)ask(&f);
-	is_str(fake_redis_asked(), "millgate:rate:{d:two.example} 12000000 5 take\n",
+	is_str(fake_redis_asked(), "millgate:rate:{d:two.example} take 60000000 1 12000000 60000000\n",
 	       "a message counts once for each key of its recipients");
 
 	fake_redis_clear();
 	fixture_mail(&f, "", NULL);
 	(void)fixture_rcpt(&f, "x@one.example");
 	(void)ask(&f);
-	is_str(fake_redis_asked(), "millgate:rate:{d:one.example} 12000000 5 take\n",
+	is_str(fake_redis_asked(), "millgate:rate:{d:one.example} take 60000000 1 12000000 60000000\n",
 	       "the null sender is nobody: rates by sender do not apply to it");
 	fake_redis_clear();
 	fixture_client(&f, NULL);
@@ -255,7 +279,7 @@ static void test_unavailable(void)
 	struct check_fixture f;
 
 	reset();
-	(void)fixture_load(&f, &rates_check, conf);
+	(void)fixture_load(&f, &rates_check, no_emergency);
 	fake_redis_answers(NULL);
 	fixture_client(&f, "192.0.2.1");
 	fixture_mail(&f, "eve@example.org", NULL);
