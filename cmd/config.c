@@ -4,6 +4,17 @@
 #include "cmd/command.h"
 #include "engine/settings.h"
 
+static void say_front_ends(const struct engine *e)
+{
+	struct sbuf out;
+
+	sbuf_heap(&out, COMMAND_OUTPUT_MAX);
+	engine_print_front_ends(e, &out);
+	if (out.len > 0)
+		fputs(out.p, stdout);
+	sbuf_done(&out);
+}
+
 static void say_fine(const struct command_call *call, const struct engine *e, unsigned warnings)
 {
 	const struct engine_settings *set = engine_settings(e);
@@ -19,6 +30,7 @@ static void say_fine(const struct command_call *call, const struct engine *e, un
 	puts(set->dns.servers.n == 0 ? "those of /etc/resolv.conf" : "");
 	if (set->shadow)
 		puts("  shadow = true: everything is evaluated, nothing is changed");
+	say_front_ends(e);
 }
 
 int command_check(const struct command_call *call)

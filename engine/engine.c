@@ -117,6 +117,10 @@ static void warn_of_fixed(const struct engine_settings *was, const struct engine
 	    differs(was->milter.group, is->milter.group))
 		error_warn(errors, is->milter.where.file, is->milter.where.line,
 			   "the milter's socket has changed: restart millgated to listen there");
+	if (differs(was->policyd.listen, is->policyd.listen) || was->policyd.mode != is->policyd.mode ||
+	    differs(was->policyd.group, is->policyd.group) || was->policyd.workers != is->policyd.workers)
+		error_warn(errors, is->policyd.where.file, is->policyd.where.line,
+			   "the policy server's socket has changed: restart millgated to listen there");
 	if (differs(was->control.listen, is->control.listen) || was->control.mode != is->control.mode ||
 	    differs(was->control.group, is->control.group))
 		error_warn(errors, is->control.where.file, is->control.where.line,

@@ -60,6 +60,9 @@ struct net *engine_net(struct engine *e);
 /* `millgate rules`. */
 void engine_print_rules(struct engine *e, bool json, struct sbuf *out);
 
+/* For `millgate check`: who serves besides the milter, and who does what; nothing when it is the milter alone. */
+void engine_print_front_ends(const struct engine *e, struct sbuf *out);
+
 /* How the check of that name is doing, as a JSON object; false when there is none, or it is not configured. */
 bool engine_print_check(struct engine *e, const char *name, struct sbuf *out);
 

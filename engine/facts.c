@@ -494,7 +494,7 @@ void facts_authres(struct engine_session *s, struct sbuf *out)
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {
 		const struct snapshot_check *k = &s->snap->checks[i];
 
-		if (k->state == NULL || k->def->authres == NULL)
+		if (!snapshot_stamps(k))
 			continue;
 		for (unsigned f = 0; f < FACT_COUNT; f++) /* one fact known is all known */
 			if (k->def->provides & FACT_BIT(f))

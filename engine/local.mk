@@ -41,3 +41,8 @@ TESTS += t/unit/engine_envelope
 t_unit_engine_envelope_SOURCES = t/unit/engine_envelope.c t/unit/engine_fakes.c t/unit/engine_fakes.h \
 	t/unit/engine_fixture.c t/unit/engine_fixture.h
 t_unit_engine_envelope_LDADD = $(ENGINE_TEST_LIBS)
+
+check_PROGRAMS += t/unit/engine_unsaid
+TESTS += t/unit/engine_unsaid
+t_unit_engine_unsaid_SOURCES = t/unit/engine_unsaid.c t/unit/engine_fixture.c t/unit/engine_fixture.h
+t_unit_engine_unsaid_LDADD = $(ENGINE_TEST_LIBS)

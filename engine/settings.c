@@ -162,6 +162,11 @@ static int policyd_verify(void *settings, const struct conf_node *group, struct 
 	return errors->errors > before ? -1 : 0;
 }
 
+bool settings_policyd_serves(const struct policyd_settings *set)
+{
+	return set->listen != NULL && set->listen[0] != '\0';
+}
+
 unsigned settings_policyd_stages(const struct policyd_settings *set)
 {
 	unsigned stages = 0;

@@ -31,6 +31,8 @@ CONF_STRUCT(milter_settings, MILTER_SETTINGS);
 	  "(smtpd_data_restrictions), \"end\" (smtpd_end_of_data_restrictions); left out: \"rcpt\" alone.")            \
 	S(INT, workers, CONF_RANGE(1, 256), "8", "How many requests are worked on at a time.")
 CONF_STRUCT(policyd_settings, POLICYD_SETTINGS);
+/* Whether it listens at all. */
+bool settings_policyd_serves(const struct policyd_settings *set);
 /* The stages at which Postfix asks, as bits 1 << stage: of RCPT, DATA and END. */
 unsigned settings_policyd_stages(const struct policyd_settings *set);
 

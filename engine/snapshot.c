@@ -345,11 +345,10 @@ static void read_for_authres(struct snapshot *s, struct snapshot_use *use)
 	section_mask reader = rules_section_bit(s->rules, "authres");
 
 	for (unsigned i = 0; i < s->n_checks; i++)
-		if (s->checks[i].state != NULL && s->checks[i].def->authres != NULL &&
-		    s->checks[i].def->scope == SCOPE_MESSAGE)
+		if (snapshot_stamps(&s->checks[i]) && s->checks[i].def->scope == SCOPE_MESSAGE)
 			s->authres = s->set.authentication_results;
 	for (unsigned i = 0; s->authres && i < s->n_checks; i++) {
-		if (s->checks[i].state == NULL || s->checks[i].def->authres == NULL)
+		if (!snapshot_stamps(&s->checks[i]))
 			continue;
 		use->facts |= s->checks[i].def->provides;
 		use->checks[i].readers |= reader;

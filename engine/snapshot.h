@@ -40,6 +40,12 @@ struct snapshot_use {
 	} checks[TXN_MAX_CHECKS];
 };
 
+/* Whether the check has a say in Authentication-Results. */
+static inline bool snapshot_stamps(const struct snapshot_check *k)
+{
+	return k->state != NULL && k->def->authres != NULL && (k->def->stamps == NULL || k->def->stamps(k->state));
+}
+
 enum { SNAPSHOT_NO_CHECK = -1, SNAPSHOT_FINISHERS = 8 };
 
 struct snapshot_finisher {
@@ -89,6 +95,12 @@ fact_mask facts_of_engine(void);
 
 /* engine/untold.c: of `envelope`, what follows from where Postfix asks: never, last, stages. */
 void untold_compute(struct snapshot *s);
+
+/* The facts that nobody tells where `last` is the last stage that Postfix asks at. */
+fact_mask untold_facts(const struct snapshot *s, enum stage last);
+
+/* engine/unsaid.c: warns of what of the rules comes to nothing over the policy protocol, when it is served. */
+void unsaid_warn(const struct snapshot *s, struct error_list *errors);
 
 /* engine/needs.c: works out what the MTA must send, and which header fields are kept.  0, or -1 when out of memory. */
 int needs_compute(struct snapshot *s);

@@ -32,7 +32,7 @@ static bool can_work(const struct check *def, fact_mask never, enum stage last)
 	return !message && def->stage <= last && ((def->inputs & ~def->provides) & never) == 0;
 }
 
-static fact_mask find_never(const struct snapshot *s, enum stage last)
+fact_mask untold_facts(const struct snapshot *s, enum stage last)
 {
 	fact_mask never = never_told(last), before;
 
@@ -78,6 +78,6 @@ void untold_compute(struct snapshot *s)
 	struct snapshot_use *use = &s->envelope;
 
 	use->last = last_of(settings_policyd_stages(&s->set.policyd));
-	use->never = find_never(s, use->last);
+	use->never = untold_facts(s, use->last);
 	use->stages = find_stages(s, use->never);
 }

@@ -9,10 +9,10 @@
 
 enum { TRACE_MAX = 16384 };
 
-struct engine *fixture_load(const char *conf)
+/* Loads a configuration behind the lines that every one has. */
+static struct engine *load(const char *conf, struct error_list *errors)
 {
 	char path[] = "/tmp/millgate-engine-XXXXXX";
-	struct error_list errors = ERROR_LIST_INIT;
 	int fd = mkstemp(path);
 	struct engine *e;
 	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -23,12 +23,38 @@ struct engine *fixture_load(const char *conf)
 		strstr(conf, "local_domains") != NULL ? "" : "local_domains = ( \"example.net\" );\n", conf);
 	fclose(f);
 	log_open("test", LOG_SINK_NONE, LOG_LVL_ERROR);
-	e = engine_load(path, &errors);
+	e = engine_load(path, errors);
+	unlink(path);
+	return e;
+}
+
+struct engine *fixture_load(const char *conf)
+{
+	struct error_list errors = ERROR_LIST_INIT;
+	struct engine *e = load(conf, &errors);
+
 	for (const struct error_item *i = errors.first; e == NULL && i != NULL; i = i->next)
 		printf("# %s:%d: %s\n", i->file != NULL ? i->file : "-", i->line, i->text);
 	error_clear(&errors);
-	unlink(path);
 	return e;
+}
+
+const char *fixture_warnings(const char *conf, const char *prefix)
+{
+	static char text[TRACE_MAX];
+	struct error_list errors = ERROR_LIST_INIT;
+	struct engine *e = load(conf, &errors);
+	struct sbuf out;
+
+	sbuf_fixed(&out, text, sizeof text);
+	error_sort(&errors);
+	for (const struct error_item *i = errors.first; i != NULL; i = i->next)
+		if (i->level == ERROR_ERROR || strncmp(i->text, prefix, strlen(prefix)) == 0)
+			sbuf_addf(&out, "%d: %s\n", i->line,
+				  i->level == ERROR_ERROR ? i->text : i->text + strlen(prefix));
+	error_clear(&errors);
+	engine_free(&e);
+	return text;
 }
 
 static bool note(struct sbuf *out, const char *stage, const char *arg, const struct answer *a)

@@ -22,6 +22,10 @@ struct mail {
 /* Loads a configuration from text.  NULL with the errors in the test's log. */
 struct engine *fixture_load(const char *conf);
 
+/* What loading it complains of: "LINE: text" each, of warnings only those that begin with the prefix, without it.  The
+ * configuration's own lines begin with 4.  Answers a static buffer. */
+const char *fixture_warnings(const char *conf, const char *prefix);
+
 /*
  * The whole dialogue, as one text: a line for each answer that is no plain "go on", and the verdict with its edits, e.g.
  *   RCPT <bob@example.net> 550 5.7.1
