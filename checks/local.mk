@@ -51,6 +51,8 @@ libchecks_a_SOURCES = \
 	checks/dnsbl_health.h \
 	checks/dnsbl_keep.c \
 	checks/dnsbl_keep.h \
+	checks/dnsbl_domain.c checks/dnsbl_domain.h \
+	checks/dnsbl_domain_name.c checks/dnsbl_domain_name.h \
 	checks/dnsbl_zones.c \
 	checks/dnsbl_zones.h \
 	checks/fcrdns.c \
@@ -101,7 +103,8 @@ checks_test_fakes = \
 	t/lib/fake_mail_out.c t/lib/fake_mail_out.h \
 	t/lib/fake_redis.c
 
-checks_tests = t/unit/checks_dnsbl t/unit/checks_fcrdns t/unit/checks_harvest t/unit/checks_limits t/unit/checks_lists \
+checks_tests = t/unit/checks_dnsbl t/unit/checks_dnsbl_domain t/unit/checks_fcrdns \
+	t/unit/checks_harvest t/unit/checks_limits t/unit/checks_lists \
 	t/unit/checks_rates \
 	t/unit/checks_dmarc t/unit/checks_dmarc_from t/unit/checks_dmarc_record t/unit/checks_dmarc_walk \
 	t/unit/checks_sender_domain t/unit/checks_spf t/unit/checks_spf_eval t/unit/checks_spf_macro \
@@ -117,6 +120,8 @@ t_unit_checks_dmarc_record_SOURCES = t/unit/checks_dmarc_record.c
 t_unit_checks_dmarc_record_LDADD = $(checks_test_libs)
 t_unit_checks_dmarc_walk_SOURCES = t/unit/checks_dmarc_walk.c $(checks_test_fakes)
 t_unit_checks_dmarc_walk_LDADD = $(checks_test_libs)
+t_unit_checks_dnsbl_domain_SOURCES = t/unit/checks_dnsbl_domain.c $(checks_test_fakes)
+t_unit_checks_dnsbl_domain_LDADD = $(checks_test_libs)
 t_unit_checks_dnsbl_SOURCES = t/unit/checks_dnsbl.c $(checks_test_fakes)
 t_unit_checks_dnsbl_LDADD = $(checks_test_libs)
 t_unit_checks_fcrdns_SOURCES = t/unit/checks_fcrdns.c $(checks_test_fakes)

@@ -27,6 +27,8 @@ int fixture_load(struct check_fixture *f, const struct check *def, const char *c
 				 .dns_on_error = ON_ERROR_IGNORE,
 				 .redis_on_error = ON_ERROR_DEFER,
 				 .dns_timeout_ms = 3000 };
+	struct conf_strings locals = { .n = 0 };
+	const struct conf_node *node;
 	void *settings, *shared = NULL;
 
 	memset(f, 0, sizeof *f);
@@ -37,6 +39,9 @@ int fixture_load(struct check_fixture *f, const struct check *def, const char *c
 	if (f->root == NULL)
 		bail_out("the test's configuration is broken: %s", fixture_errors(f));
 	env.root = f->root;
+	node = conf_child(f->root, "local_domains");
+	if (node != NULL && conf_strings(node, &locals, f->conf_arena, &f->errors) == 0)
+		env.local_domains = &locals;
 	env.shared = &shared;
 	settings = bind(f);
 	return settings != NULL ? def->prepare(&env, settings, &f->state, &f->errors) : -1;
