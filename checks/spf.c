@@ -31,7 +31,7 @@ CONF_TABLE(spf_settings, SPF_SETTINGS, NULL);
 struct spf_state {
 	struct spf_settings set;
 	enum on_error on_error;
-	bool rules;      /* the section is in force, and not only asked by DMARC */
+	bool rules;      /* the section is in force, and not only asked by others */
 	bool with_dmarc; /* DMARC's pass outweighs a refusal */
 };
 
@@ -62,24 +62,22 @@ static bool dmarc_enabled(const struct conf_node *root)
 	return dmarc != NULL && (enabled == NULL || (enabled->type == CONF_BOOL && enabled->flag));
 }
 
+/* There without a section, too, since greylisting and rules may ask; not when it is switched off, but for DMARC. */
 static int spf_prepare(const struct check_env *env, const void *settings, void **state, struct error_list *errors)
 {
 	const struct spf_settings *set = settings;
-	bool with_dmarc = dmarc_enabled(env->root), rules = set->where.present && set->enabled;
 	struct spf_state *s;
 
-	if (!rules && !with_dmarc)
-		return 0;
 	s = arena_alloc(env->arena, sizeof *s);
-	*state = s;
 	if (s == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
 		return -1;
 	}
 	s->set = *set;
 	s->on_error = checks_on_error_of(set->on_error, env->dns_on_error);
-	s->rules = rules;
-	s->with_dmarc = with_dmarc;
+	s->rules = set->where.present && set->enabled;
+	s->with_dmarc = dmarc_enabled(env->root);
+	*state = set->enabled || s->with_dmarc ? s : NULL;
 	return 0;
 }
 
@@ -283,6 +281,14 @@ static void spf_finish(struct check_call *c)
 		fact_set_word(&v[FACT_SPF], spf_result_name(run->answer.result));
 }
 
+/* Who did not ask for SPF is not told of it. */
+static bool spf_stamps(const void *state)
+{
+	const struct spf_state *s = state;
+
+	return s->rules || s->with_dmarc;
+}
+
 /* RFC 8601, section 2.7.2. */
 static void spf_authres(struct check_call *c, struct sbuf *out)
 {
@@ -324,6 +330,7 @@ const struct check spf_check = {
 	.rules = spf_rules,
 	.start = spf_start,
 	.finish = spf_finish,
+	.stamps = spf_stamps,
 	.authres = spf_authres,
 	.drop = spf_drop,
 };

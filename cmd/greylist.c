@@ -18,17 +18,27 @@ struct session {
 	struct grey_admin admin;
 };
 
-/* Answers the number of patterns, or -1 when there are too many. */
-static int read_patterns(const struct command_call *call, struct grey_pattern *p)
+/* What a command is about: "known" and "met" name the other kinds; no client is called so. */
+static enum grey_kind read_kind(const struct command_call *call)
 {
-	*p = (struct grey_pattern){ 0 };
-	if (call->argc > 1)
-		p->identity = call->argv[1];
-	if (call->argc > 2)
-		p->sender = call->argv[2];
-	if (call->argc > 3)
-		p->recipient = call->argv[3];
-	return call->argc <= 4 ? call->argc - 1 : -1;
+	if (call->argc > 1 && strcmp(call->argv[1], "known") == 0)
+		return GREY_CLIENTS;
+	if (call->argc > 1 && strcmp(call->argv[1], "met") == 0)
+		return GREY_CORRESPONDENTS;
+	return GREY_TRIPLETS;
+}
+
+/* Answers the number of patterns, or -1 when there are too many. */
+static int read_patterns(const struct command_call *call, enum grey_kind kind, struct grey_pattern *p)
+{
+	int first = kind == GREY_TRIPLETS ? 1 : 2, n = call->argc - first;
+
+	*p = (struct grey_pattern){ { NULL } };
+	if (n > (int)grey_key_parts(kind))
+		return -1;
+	for (int i = 0; i < n; i++)
+		p->part[i] = call->argv[first + i];
+	return n;
 }
 
 static void close_session(struct session *s)
@@ -99,14 +109,14 @@ static bool print_entry(void *ctx, const struct grey_entry *e)
 	return fine; /* a closed pipe ends the walk */
 }
 
-static int list(const struct command_call *call, struct session *s, const struct grey_pattern *pattern, bool in_full,
-		struct error_list *errors)
+static int list(const struct command_call *call, struct session *s, enum grey_kind kind,
+		const struct grey_pattern *pattern, bool in_full, struct error_list *errors)
 {
 	struct printer p = { .format = call->json ? grey_entry_json
 				       : in_full  ? grey_entry_text
 						  : grey_entry_line,
 			     .json = call->json };
-	int result = grey_admin_list(&s->admin, pattern, print_entry, &p, errors);
+	int result = grey_admin_list(&s->admin, kind, pattern, in_full, print_entry, &p, errors);
 
 	if (call->json && result == 0)
 		puts(p.n == 0 ? "[]" : "\n]");
@@ -115,12 +125,12 @@ static int list(const struct command_call *call, struct session *s, const struct
 	return result == 0 && (p.n > 0 || !in_full) ? COMMAND_FINE : COMMAND_FAILED;
 }
 
-static int change(const struct command_call *call, struct session *s, const struct grey_pattern *pattern, bool allow,
-		  struct error_list *errors)
+static int change(const struct command_call *call, struct session *s, enum grey_kind kind,
+		  const struct grey_pattern *pattern, bool allow, struct error_list *errors)
 {
 	uint64_t n = 0;
-	int result = allow ? grey_admin_allow(&s->admin, pattern, &n, errors)
-			   : grey_admin_forget(&s->admin, pattern, &n, errors);
+	int result = allow ? grey_admin_allow(&s->admin, kind, pattern, &n, errors)
+			   : grey_admin_forget(&s->admin, kind, pattern, &n, errors);
 
 	if (call->json)
 		printf("{\"%s\":%llu}\n", allow ? "allowed" : "forgotten", (unsigned long long)n);
@@ -137,14 +147,15 @@ int command_greylist(const struct command_call *call)
 	struct error_list errors = ERROR_LIST_INIT;
 	struct grey_pattern pattern;
 	struct session s;
-	int patterns = read_patterns(call, &pattern), status = COMMAND_FAILED;
+	enum grey_kind kind = read_kind(call);
+	int patterns = read_patterns(call, kind, &pattern), status = COMMAND_FAILED;
 
 	/* Whatever shows or changes single entries wants to be told which, be it "*". */
 	if (!(lists || shows || allows || forgets) || patterns < 0 || (!lists && patterns < 1))
 		return COMMAND_USAGE;
 	if (open_session(call, &s) == 0)
-		status = lists || shows ? list(call, &s, &pattern, shows, &errors)
-					: change(call, &s, &pattern, allows, &errors);
+		status = lists || shows ? list(call, &s, kind, &pattern, shows, &errors)
+					: change(call, &s, kind, &pattern, allows, &errors);
 	if (errors.first != NULL)
 		command_errors(call, &errors);
 	error_clear(&errors);

@@ -24,5 +24,6 @@ const struct check *const engine_checks[] = {
 
 const struct finisher *const engine_finishers[] = {
 	&dk_finisher,
+	&grey_learner,
 	NULL,
 };

@@ -2,17 +2,9 @@
 
 #include <string.h>
 
-#include "greylist/key.h"
-#include "greylist/script.h"
-#include "net/redis.h"
+#include "greylist/ask.h"
 
-enum {
-	GREY_INHERIT = 100,      /* beside the values of enum on_error */
-	GREY_ANSWER = 3,         /* what the script answers */
-	GREY_RENEW_PART = 16,    /* a pass is renewed when this part of its time is over ... */
-	GREY_RENEW_MS = 3600000, /* ... or an hour, whichever is shorter */
-	MS_PER_S = 1000
-};
+enum { GREY_INHERIT = 100 }; /* beside the values of enum on_error */
 
 const struct name_value grey_on_error[] = {
 	{ "inherit", GREY_INHERIT },
@@ -27,43 +19,50 @@ static int verify(void *settings, const struct conf_node *group, struct error_li
 CONF_TABLE(grey_settings, GREYLIST_SETTINGS, verify);
 #undef CONF_SELF
 
-struct grey_state {
-	struct redis_script script;
-	struct grey_masks masks;
-	struct grey_times times;
-	const char *prefix;
-	enum on_error on_error;
-	bool shadow;
-};
-
-/* One recipient's question. */
-struct grey_run {
-	const char *key; /* NULL: there was nothing to ask about */
-	struct net_op *op;
-	bool sent; /* and not collected yet */
-	bool asked;
-	bool renew; /* the pass is used up far enough to be renewed when the mail is accepted */
-};
-
 /* ---- Loading ---- */
+
+/* A delay for clients of a kind: one that was asked for must leave half of the window for the retry. */
+static int verify_delay(const struct conf_node *group, const char *name, int64_t delay_ms, int64_t window_ms,
+			struct error_list *errors)
+{
+	const struct conf_node *node = conf_child(group, name);
+
+	if (node == NULL || delay_ms <= window_ms / 2)
+		return 0;
+	error_add(errors, node->file, node->line, "greylist.%s must not be longer than half of greylist.retry_window",
+		  name);
+	return -1;
+}
 
 static int verify(void *settings, const struct conf_node *group, struct error_list *errors)
 {
 	const struct grey_settings *set = settings;
-	const char *file = group != NULL ? group->file : NULL;
-	int line = group != NULL ? group->line : 0;
 	int result = 0;
 
 	if (set->retry_window <= set->delay) {
-		error_add(errors, file, line,
+		error_add(errors, group->file, group->line,
 			  "greylist.retry_window must be longer than greylist.delay, or nothing ever passes");
 		result = -1;
 	}
 	if (set->pass_for <= 0) {
-		error_add(errors, file, line, "greylist.pass_for must be longer than 0, such as \"14d\"");
+		error_add(errors, group->file, group->line, "greylist.pass_for must be longer than 0, such as \"14d\"");
 		result = -1;
 	}
+	if (set->known_after > 0 && set->known_for <= 0) {
+		error_add(errors, group->file, group->line,
+			  "greylist.known_for must be longer than 0; known_after = 0 switches known clients off");
+		result = -1;
+	}
+	if (verify_delay(group, "delay_no_fcrdns", set->delay_no_fcrdns, set->retry_window, errors) != 0 ||
+	    verify_delay(group, "delay_listed", set->delay_listed, set->retry_window, errors) != 0)
+		result = -1;
 	return result;
+}
+
+/* A default that does not fit a short window gives way. */
+static int64_t at_most(int64_t delay_ms, int64_t limit_ms)
+{
+	return delay_ms < limit_ms ? delay_ms : limit_ms;
 }
 
 static int grey_prepare(const struct check_env *env, const void *settings, void **state, struct error_list *errors)
@@ -81,9 +80,16 @@ static int grey_prepare(const struct check_env *env, const void *settings, void 
 	}
 	redis_script_init(&s->script, grey_script);
 	s->masks = (struct grey_masks){ (unsigned)set->ipv4_mask, (unsigned)set->ipv6_mask };
-	s->times = (struct grey_times){ set->delay, set->retry_window, set->pass_for };
+	s->times = (struct grey_times){ .delay_ms = set->delay,
+					.window_ms = set->retry_window,
+					.pass_ms = set->pass_for,
+					.known_after = set->known_after,
+					.known_for_ms = set->known_for };
+	s->delay_no_fcrdns_ms = at_most(set->delay_no_fcrdns, set->retry_window / 2);
+	s->delay_listed_ms = at_most(set->delay_listed, set->retry_window / 2);
 	s->prefix = env->redis_prefix;
 	s->on_error = set->on_error == GREY_INHERIT ? env->redis_on_error : (enum on_error)set->on_error;
+	s->correspondents = set->met_for > 0;
 	s->shadow = set->shadow;
 	*state = s;
 	return 0;
@@ -112,90 +118,6 @@ static void grey_rules(const void *state, struct sbuf *out)
 
 /* ---- Asking ---- */
 
-static bool needs_renewal(const struct grey_times *t, int64_t left_ms)
-{
-	int64_t slack = t->pass_ms / GREY_RENEW_PART;
-
-	if (slack > GREY_RENEW_MS)
-		slack = GREY_RENEW_MS;
-	return left_ms <= t->pass_ms - slack;
-}
-
-static void set_unavailable(struct check_call *c, const char *why)
-{
-	const struct grey_state *s = c->state;
-
-	fact_set_unavailable(&c->facts->v[FACT_GREYLIST], s->on_error, why);
-}
-
-static bool is_answer(const struct redis_value *v)
-{
-	if (v->kind != REDIS_ARRAY || v->n != GREY_ANSWER)
-		return false;
-	for (unsigned i = 0; i < GREY_ANSWER; i++)
-		if (v->v[i].kind != REDIS_INT)
-			return false;
-	return v->v[0].num >= GREY_DEFER && v->v[0].num <= GREY_KNOWN;
-}
-
-static void set_facts(struct check_call *c, const struct redis_value *v, struct grey_run *run)
-{
-	const struct grey_state *s = c->state;
-	struct fact_value *f = &c->facts->v[FACT_GREYLIST];
-
-	if (v->kind == REDIS_UNAVAILABLE) {
-		set_unavailable(c, v->str != NULL ? arena_strdup(c->arena, v->str) : "Redis does not answer");
-		return;
-	}
-	if (!is_answer(v)) {
-		set_unavailable(c, v->kind == REDIS_ERROR ? arena_printf(c->arena, "Redis answers: %.200s", v->str)
-							  : "Redis answers with something else");
-		return;
-	}
-	switch ((enum grey_decision)v->v[0].num) {
-	case GREY_DEFER:
-		fact_set_word(f, "defer");
-		fact_set_num(&c->facts->v[FACT_GREYLIST_WAIT], (v->v[1].num + MS_PER_S - 1) / MS_PER_S);
-		break;
-	case GREY_PASS:
-		fact_set_word(f, "pass");
-		break;
-	case GREY_KNOWN:
-		fact_set_word(f, "known");
-		run->renew = needs_renewal(&s->times, v->v[2].num);
-		break;
-	}
-}
-
-/* Sends the question; mail that came by no network has none. */
-static void send(struct check_call *c, struct grey_run *run, const char *verb)
-{
-	const struct grey_state *s = c->state;
-	struct grey_triplet t;
-
-	if (c->conn->ip.family == IP_NONE || !grey_triplet_of(c, &s->masks, &t))
-		return;
-	run->key = grey_key(c->arena, s->prefix, &t);
-	if (run->key == NULL)
-		return;
-	run->sent = true;
-	run->op = grey_script_ask(c->wait, &s->script, run->key, verb, &s->times);
-}
-
-static void collect(struct check_call *c, struct grey_run *run)
-{
-	fact_set_absent(&c->facts->v[FACT_GREYLIST]);
-	fact_set_absent(&c->facts->v[FACT_GREYLIST_WAIT]);
-	if (c->conn->ip.family != IP_NONE && !run->sent)
-		set_unavailable(c, "out of memory");
-	if (!run->sent)
-		return;
-	run->sent = false;
-	(void)net_await(c->wait, &run->op, 1, c->deadline_ms);
-	set_facts(c, redis_result(run->op), run);
-	net_op_free(&run->op);
-}
-
 static void grey_submit(struct check_call *c)
 {
 	struct grey_run *run;
@@ -204,7 +126,7 @@ static void grey_submit(struct check_call *c)
 		return; /* asked before: one attempt per transaction and recipient */
 	*c->slot = run = arena_alloc(c->arena, sizeof *run);
 	if (run != NULL)
-		send(c, run, "ask");
+		grey_send(c, run, "ask");
 }
 
 static void grey_ask(struct check_call *c)
@@ -216,7 +138,7 @@ static void grey_ask(struct check_call *c)
 	if (run->asked)
 		return;
 	run->asked = true;
-	collect(c, run);
+	grey_collect(c, run);
 }
 
 /* The attempt stays on record: the sender did try. */
@@ -224,10 +146,8 @@ static void grey_cancel(struct check_call *c)
 {
 	struct grey_run *run = *c->slot;
 
-	if (run == NULL)
-		return;
-	net_op_free(&run->op);
-	run->sent = false;
+	if (run != NULL)
+		grey_drop(run);
 }
 
 static void grey_commit(struct check_call *c)
@@ -235,18 +155,18 @@ static void grey_commit(struct check_call *c)
 	const struct grey_state *s = c->state;
 	struct grey_run *run = *c->slot;
 
-	if (run == NULL || run->key == NULL || !run->renew)
+	if (run == NULL || !run->renew)
 		return;
 	run->renew = false;
-	grey_script_tell(c->wait, &s->script, run->key, "renew", &s->times);
+	grey_script_tell(c->wait, &s->script, "renew", &run->question);
 }
 
 static void grey_peek(struct check_call *c)
 {
 	struct grey_run run = { 0 };
 
-	send(c, &run, "peek");
-	collect(c, &run);
+	grey_send(c, &run, "peek");
+	grey_collect(c, &run);
 }
 
 const struct check greylist_check = {
@@ -256,8 +176,12 @@ const struct check greylist_check = {
 	.kind = CHECK_EFFECT,
 	.scope = SCOPE_RECIPIENT,
 	.stage = STAGE_RCPT,
-	.provides = FACT_BIT(FACT_GREYLIST) | FACT_BIT(FACT_GREYLIST_WAIT),
-	.inputs = FACT_BIT(FACT_CLIENT_IP) | FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_RECIPIENT),
+	.provides = FACT_BIT(FACT_GREYLIST) | FACT_BIT(FACT_GREYLIST_WAIT) | FACT_BIT(FACT_GREYLIST_IDENTITY) |
+		    FACT_BIT(FACT_GREYLIST_SENDER) | FACT_BIT(FACT_GREYLIST_WHY) | FACT_BIT(FACT_GREYLIST_WAITED),
+	.inputs = FACT_BIT(FACT_CLIENT_IP) | FACT_BIT(FACT_CLIENT_NAME) | FACT_BIT(FACT_FCRDNS) |
+		  FACT_BIT(FACT_DNSBL_SCORE) | FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_SENDER_DOMAIN) |
+		  FACT_BIT(FACT_SPF) | FACT_BIT(FACT_SPF_DOMAIN) | FACT_BIT(FACT_SPF_MECHANISM) |
+		  FACT_BIT(FACT_RECIPIENT),
 	.prepare = grey_prepare,
 	.rules = grey_rules,
 	.submit = grey_submit,

@@ -12,7 +12,25 @@ enum {
 	KEY_SIZE = 4096 /* prefix and three parts */
 };
 
-static const char tag[] = "grey:{"; /* a hash tag: all entries of one client are in one slot of a cluster */
+/* What stands in braces is a hash tag: all keys with the same one are in one slot of a cluster. */
+static const struct kind {
+	const char *tag;
+	unsigned parts;
+} kinds[GREY_KINDS] = {
+	[GREY_TRIPLETS] = { "grey:{", 3 },
+	[GREY_CLIENTS] = { "known:{", 2 },
+	[GREY_CORRESPONDENTS] = { "met:{", 2 },
+};
+
+unsigned grey_key_parts(enum grey_kind kind)
+{
+	return kinds[kind].parts;
+}
+
+const char *grey_key_tag(enum grey_kind kind)
+{
+	return kinds[kind].tag;
+}
 
 const char *grey_network(const struct ip *ip, const struct grey_masks *masks, char buf[GREY_NET_SIZE])
 {
@@ -24,35 +42,6 @@ const char *grey_network(const struct ip *ip, const struct grey_masks *masks, ch
 	sbuf_fixed(&b, buf, GREY_NET_SIZE);
 	sbuf_addf(&b, "%s/%u", ip_format(&net, text), bits);
 	return buf;
-}
-
-const char *grey_identity(const struct check_call *c, const struct grey_masks *masks)
-{
-	char buf[GREY_NET_SIZE];
-
-	if (c->conn->ip.family == IP_NONE)
-		return NULL;
-	return arena_strdup(c->arena, grey_network(&c->conn->ip, masks, buf));
-}
-
-const char *grey_sender(struct arena *a, const char *folded, size_t n)
-{
-	return arena_strndup(a, folded, n);
-}
-
-bool grey_triplet_of(const struct check_call *c, const struct grey_masks *masks, struct grey_triplet *t)
-{
-	const struct fact_value *sender = &c->txn->facts.v[FACT_SENDER];
-	const struct fact_value *recipient = &c->rcpt->facts.v[FACT_RECIPIENT];
-
-	if (recipient->state != FACT_KNOWN || recipient->n == 0)
-		return false;
-	t->identity = grey_identity(c, masks);
-	t->sender = "";
-	if (sender->state == FACT_KNOWN && sender->n > 0)
-		t->sender = grey_sender(c->arena, sender->text[0].folded, sender->text[0].folded_n);
-	t->recipient = arena_strndup(c->arena, recipient->text[0].folded, recipient->text[0].folded_n);
-	return t->identity != NULL && t->sender != NULL && t->recipient != NULL;
 }
 
 /* FNV-1a: tells cut names apart; nothing is trusted to it. */
@@ -75,20 +64,27 @@ void grey_key_add_part(struct sbuf *b, const char *p, size_t n)
 	sbuf_addf(b, "%%7E%016" PRIx64, digest(p, n)); /* a '~' before it */
 }
 
-const char *grey_key(struct arena *a, const char *prefix, const struct grey_triplet *t)
+const char *grey_key(struct arena *a, const char *prefix, enum grey_kind kind, const char *const parts[GREY_PARTS])
 {
 	char buf[KEY_SIZE];
 	struct sbuf b;
 
 	sbuf_fixed(&b, buf, sizeof buf);
 	sbuf_add(&b, prefix);
-	sbuf_add(&b, tag);
-	grey_key_add_part(&b, t->identity, strlen(t->identity));
-	sbuf_add(&b, "}:");
-	grey_key_add_part(&b, t->sender, strlen(t->sender));
-	sbuf_addc(&b, ':');
-	grey_key_add_part(&b, t->recipient, strlen(t->recipient));
+	sbuf_add(&b, kinds[kind].tag);
+	for (unsigned i = 0; i < kinds[kind].parts; i++) {
+		if (i > 0)
+			sbuf_add(&b, i == 1 ? "}:" : ":");
+		grey_key_add_part(&b, parts[i], strlen(parts[i]));
+	}
 	return arena_strndup(a, b.p, b.len);
+}
+
+const char *grey_key_triplet(struct arena *a, const char *prefix, const struct grey_triplet *t)
+{
+	const char *const parts[GREY_PARTS] = { t->identity, t->sender, t->recipient };
+
+	return grey_key(a, prefix, GREY_TRIPLETS, parts);
 }
 
 /* ---- Back again ---- */
@@ -117,22 +113,29 @@ static const char *decode(struct arena *a, const char *p, size_t n)
 	return out;
 }
 
-bool grey_key_parse(struct arena *a, const char *prefix, const char *key, size_t n, struct grey_triplet *t)
+bool grey_key_parse(struct arena *a, const char *prefix, enum grey_kind kind, const char *key, size_t n,
+		    const char *parts[GREY_PARTS])
 {
-	size_t prefix_n = strlen(prefix), tag_n = sizeof tag - 1;
-	const char *end = key + n, *close, *colon, *p;
+	const char *tag = kinds[kind].tag, *end = key + n, *p;
+	size_t prefix_n = strlen(prefix), tag_n = strlen(tag);
 
 	if (n < prefix_n + tag_n || memcmp(key, prefix, prefix_n) != 0 || memcmp(key + prefix_n, tag, tag_n) != 0)
 		return false;
 	p = key + prefix_n + tag_n;
-	close = memchr(p, '}', (size_t)(end - p));
-	if (close == NULL || close + 1 == end || close[1] != ':')
-		return false;
-	colon = memchr(close + 2, ':', (size_t)(end - close - 2));
-	if (colon == NULL)
-		return false;
-	t->identity = decode(a, p, (size_t)(close - p));
-	t->sender = decode(a, close + 2, (size_t)(colon - close - 2));
-	t->recipient = decode(a, colon + 1, (size_t)(end - colon - 1));
-	return t->identity != NULL && t->sender != NULL && t->recipient != NULL;
+	for (unsigned i = 0; i < GREY_PARTS; i++) {
+		const char *stop = end;
+
+		parts[i] = "";
+		if (i >= kinds[kind].parts)
+			continue;
+		if (i + 1 < kinds[kind].parts)
+			stop = memchr(p, i == 0 ? '}' : ':', (size_t)(end - p));
+		if (stop == NULL || (i == 0 && (stop + 1 >= end || stop[1] != ':')))
+			return false;
+		parts[i] = decode(a, p, (size_t)(stop - p));
+		if (parts[i] == NULL)
+			return false;
+		p = stop + (i == 0 ? 2 : 1);
+	}
+	return true;
 }

@@ -1,6 +1,9 @@
 /*
- * What a greylist entry is about, and its key in Redis: PREFIXgrey:{IDENTITY}:SENDER:RECIPIENT, each part percent-encoded,
- * so that a key can be read by people and taken apart again.
+ * The keys of the greylist in Redis, each part percent-encoded, so that a key can be read by people and taken apart again:
+ *
+ *   PREFIXgrey:{IDENTITY}:SENDER:RECIPIENT    a triplet
+ *   PREFIXknown:{IDENTITY}:SENDER DOMAIN      a client that proves itself; in one slot of a cluster with its triplets
+ *   PREFIXmet:{REMOTE}:LOCAL                  a correspondent: REMOTE is an address or a domain
  */
 #ifndef MILLGATE_GREYLIST_KEY_H
 #define MILLGATE_GREYLIST_KEY_H
@@ -23,29 +26,26 @@ struct grey_triplet {
 	const char *identity, *sender, *recipient; /* sender "" is the null sender */
 };
 
+/* What a key is of, and the parts it has. */
+enum grey_kind { GREY_TRIPLETS, GREY_CLIENTS, GREY_CORRESPONDENTS, GREY_KINDS };
+enum { GREY_PARTS = 3 };
+
+/* How many parts keys of that kind have. */
+unsigned grey_key_parts(enum grey_kind kind);
+
 /* "192.0.2.0/24": the network that the address counts as; answers buf. */
 const char *grey_network(const struct ip *ip, const struct grey_masks *masks, char buf[GREY_NET_SIZE]);
 
-/*
- * Who the client is for greylisting, of the call's arena: the one place to change when an SPF domain or a confirmed name
- * is to stand for a whole pool of clients.  NULL when the client has no address, or when out of memory.
- */
-const char *grey_identity(const struct check_call *c, const struct grey_masks *masks);
-
-/*
- * The sender as it is compared: folded text in and out, of the arena.  The one place to change when senders that carry a
- * new word in each message (VERP, SRS, BATV) are to count as one.
- */
-const char *grey_sender(struct arena *a, const char *folded, size_t n);
-
-/* The triplet of a recipient's mail.  False when there is none: no client address, or out of memory. */
-bool grey_triplet_of(const struct check_call *c, const struct grey_masks *masks, struct grey_triplet *t);
-
 /* NULL when out of memory. */
-const char *grey_key(struct arena *a, const char *prefix, const struct grey_triplet *t);
+const char *grey_key(struct arena *a, const char *prefix, enum grey_kind kind, const char *const parts[GREY_PARTS]);
+const char *grey_key_triplet(struct arena *a, const char *prefix, const struct grey_triplet *t);
 
-/* Takes a key apart, decoded, of the arena.  False when it is no greylist key with this prefix. */
-bool grey_key_parse(struct arena *a, const char *prefix, const char *key, size_t n, struct grey_triplet *t);
+/* Takes a key apart, decoded, of the arena; parts that the kind has not are "".  False when it is no such key. */
+bool grey_key_parse(struct arena *a, const char *prefix, enum grey_kind kind, const char *key, size_t n,
+		    const char *parts[GREY_PARTS]);
+
+/* "grey:{", "known:{", "met:{": what stands between the prefix and the first part. */
+const char *grey_key_tag(enum grey_kind kind);
 
 /* A part of a key, encoded; an overlong one is cut and told apart by a digest of the whole. */
 void grey_key_add_part(struct sbuf *b, const char *p, size_t n);

@@ -4,30 +4,54 @@ noinst_LIBRARIES += libgreylist.a
 libgreylist_a_SOURCES = \
 	greylist/admin.c \
 	greylist/admin.h \
+	greylist/ask.c \
+	greylist/ask.h \
 	greylist/greylist.c \
 	greylist/greylist.h \
+	greylist/hostname.c \
+	greylist/hostname.h \
+	greylist/identity.c \
+	greylist/identity.h \
 	greylist/key.c \
 	greylist/key.h \
+	greylist/learn.c \
+	greylist/met.c \
+	greylist/met.h \
 	greylist/pattern.c \
 	greylist/pattern.h \
 	greylist/print.c \
 	greylist/script.c \
-	greylist/script.h
+	greylist/script.h \
+	greylist/sender.c \
+	greylist/sender.h \
+	greylist/why.c \
+	greylist/why.h \
+	greylist/width.c \
+	greylist/width.h
 
 # ---- Unit tests ----
 
 greylist_test_libs = libgreylist.a libmail.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) $(UNISTRING_LIBS)
 
-check_PROGRAMS += t/unit/greylist_check t/unit/greylist_key
-TESTS += t/unit/greylist_check t/unit/greylist_key
+check_PROGRAMS += t/unit/greylist_check t/unit/greylist_identity t/unit/greylist_key t/unit/greylist_learn t/unit/greylist_sender
+TESTS += t/unit/greylist_check t/unit/greylist_identity t/unit/greylist_key t/unit/greylist_learn t/unit/greylist_sender
 
 t_unit_greylist_check_SOURCES = t/unit/greylist_check.c \
 	t/lib/check_fixture.c t/lib/check_fixture.h \
 	t/lib/fake_net.c t/lib/fake_net.h \
 	t/lib/fake_redis.c
 t_unit_greylist_check_LDADD = $(greylist_test_libs)
+t_unit_greylist_identity_SOURCES = t/unit/greylist_identity.c
+t_unit_greylist_identity_LDADD = $(greylist_test_libs)
 t_unit_greylist_key_SOURCES = t/unit/greylist_key.c
 t_unit_greylist_key_LDADD = $(greylist_test_libs)
+t_unit_greylist_learn_SOURCES = t/unit/greylist_learn.c \
+	t/lib/check_fixture.c t/lib/check_fixture.h \
+	t/lib/fake_net.c t/lib/fake_net.h \
+	t/lib/fake_redis.c
+t_unit_greylist_learn_LDADD = $(greylist_test_libs)
+t_unit_greylist_sender_SOURCES = t/unit/greylist_sender.c
+t_unit_greylist_sender_LDADD = $(greylist_test_libs)
 
 # Over a real Redis.
 greylist_redis_libs = libgreylist.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \

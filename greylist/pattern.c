@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "greylist/sender.h"
 #include "util/fold.h"
 
-enum { GLOB_SIZE = 4096 };
+enum { GLOB_SIZE = 4096, IDENTITY = 0, SENDER = 1, RECIPIENT = 2 };
 
 static const char any[] = "*";
 
@@ -15,25 +16,65 @@ static const char *fold(struct arena *a, const char *p)
 	return p != NULL ? fold_text(a, p, strlen(p), &n) : any;
 }
 
-int grey_pattern_prepare(const struct grey_admin *g, const struct grey_pattern *p, struct arena *a,
-			 struct grey_triplet *out)
+static bool is_plain(const char *p)
+{
+	return p != NULL && strchr(p, '*') == NULL;
+}
+
+static const char *fold_identity(const struct grey_admin *g, struct arena *a, const char *p)
 {
 	struct grey_masks masks = { (unsigned)g->settings->ipv4_mask, (unsigned)g->settings->ipv6_mask };
 	char net[GREY_NET_SIZE];
 	struct ip ip;
 
-	if (p->identity != NULL && ip_parse(&ip, p->identity) == 0)
-		out->identity = arena_strdup(a, grey_network(&ip, &masks, net));
-	else
-		out->identity = fold(a, p->identity);
-	out->sender = p->sender != NULL && strcmp(p->sender, "<>") == 0 ? "" : fold(a, p->sender);
-	out->recipient = fold(a, p->recipient);
-	return out->identity != NULL && out->sender != NULL && out->recipient != NULL ? 0 : -1;
+	if (p != NULL && ip_parse(&ip, p) == 0)
+		return arena_strdup(a, grey_network(&ip, &masks, net));
+	return fold(a, p);
 }
 
-bool grey_pattern_is_exact(const struct grey_triplet *p)
+static void prepare_triplet(const struct grey_admin *g, struct arena *a, const struct grey_pattern *p,
+			    struct grey_pattern *out)
 {
-	return strchr(p->identity, '*') == NULL && strchr(p->sender, '*') == NULL && strchr(p->recipient, '*') == NULL;
+	const char *sender = p->part[SENDER];
+
+	out->part[IDENTITY] = fold_identity(g, a, p->part[IDENTITY]);
+	out->part[RECIPIENT] = fold(a, p->part[RECIPIENT]);
+	out->part[SENDER] = sender != NULL && strcmp(sender, "<>") == 0 ? "" : fold(a, sender);
+	if (is_plain(sender) && out->part[SENDER] != NULL)
+		out->part[SENDER] = grey_sender(a, out->part[SENDER], strlen(out->part[SENDER]),
+						is_plain(p->part[RECIPIENT]) ? out->part[RECIPIENT] : NULL);
+}
+
+int grey_pattern_prepare(const struct grey_admin *g, enum grey_kind kind, const struct grey_pattern *p, struct arena *a,
+			 struct grey_pattern *out)
+{
+	*out = (struct grey_pattern){ { "", "", "" } };
+	switch (kind) {
+	case GREY_TRIPLETS:
+		prepare_triplet(g, a, p, out);
+		break;
+	case GREY_CLIENTS:
+		out->part[0] = fold_identity(g, a, p->part[0]);
+		out->part[1] = fold(a, p->part[1]);
+		break;
+	case GREY_CORRESPONDENTS:
+	case GREY_KINDS:
+		for (unsigned i = 0; i < 2; i++) {
+			out->part[i] = fold(a, p->part[i]);
+			if (is_plain(p->part[i]) && out->part[i] != NULL)
+				out->part[i] = grey_mailbox(a, out->part[i], strlen(out->part[i]));
+		}
+		break;
+	}
+	return arena_failed(a) ? -1 : 0;
+}
+
+bool grey_pattern_is_exact(enum grey_kind kind, const struct grey_pattern *p)
+{
+	for (unsigned i = 0; i < grey_key_parts(kind); i++)
+		if (strchr(p->part[i], '*') != NULL)
+			return false;
+	return true;
 }
 
 /* Greedy with one point to come back to: time is the product of the lengths at the most. */
@@ -60,9 +101,12 @@ static bool match(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
-bool grey_pattern_match(const struct grey_triplet *p, const struct grey_triplet *t)
+bool grey_pattern_match(enum grey_kind kind, const struct grey_pattern *p, const char *const parts[GREY_PARTS])
 {
-	return match(p->identity, t->identity) && match(p->sender, t->sender) && match(p->recipient, t->recipient);
+	for (unsigned i = 0; i < grey_key_parts(kind); i++)
+		if (!match(p->part[i], parts[i]))
+			return false;
+	return true;
 }
 
 /* What keys hold in place of a part: nothing of an encoded part means anything to Redis's patterns. */
@@ -80,7 +124,7 @@ static void add_part(struct sbuf *b, const char *p)
 	}
 }
 
-const char *grey_pattern_glob(const char *prefix, const struct grey_triplet *p, struct arena *a)
+const char *grey_pattern_glob(const char *prefix, enum grey_kind kind, const struct grey_pattern *p, struct arena *a)
 {
 	char buf[GLOB_SIZE];
 	struct sbuf b;
@@ -91,12 +135,12 @@ const char *grey_pattern_glob(const char *prefix, const struct grey_triplet *p, 
 			sbuf_addc(&b, '\\');
 		sbuf_addc(&b, *prefix);
 	}
-	sbuf_add(&b, "grey:{");
-	add_part(&b, p->identity);
-	sbuf_add(&b, "}:");
-	add_part(&b, p->sender);
-	sbuf_addc(&b, ':');
-	add_part(&b, p->recipient);
+	sbuf_add(&b, grey_key_tag(kind));
+	for (unsigned i = 0; i < grey_key_parts(kind); i++) {
+		if (i > 0)
+			sbuf_add(&b, i == 1 ? "}:" : ":");
+		add_part(&b, p->part[i]);
+	}
 	if (b.cut) /* an absurd pattern: let the entries be compared with it instead */
 		return arena_printf(a, "%.*s*", (int)(b.len - 1), b.p);
 	return arena_strdup(a, b.p);

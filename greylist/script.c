@@ -4,99 +4,185 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_SIZE = 24, WORDS = 5 };
+enum {
+	NUMBER_SIZE = 24,
+	KEYS_MAX = 2,
+	NUMBERS = 5,
+	WORDS_MAX = KEYS_MAX + 1 + NUMBERS + 2,
+	ANSWER = 5,
+	MS_PER_S = 1000
+};
 
 const char grey_script[] =
 	"local t = redis.call('TIME')\n"
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
-	"local verb, key = ARGV[1], KEYS[1]\n"
+	"local verb, key, client = ARGV[1], KEYS[1], KEYS[2]\n"
 	"local delay, window, pass = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])\n"
-	"local e = redis.call('HMGET', key, 'first', 'passes')\n"
-	"local first, passes = tonumber(e[1]), tonumber(e[2]) or 0\n"
-	"local stamp = string.format('%.0f', now)\n"
+	"local after, known_for = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
+	"local day, DAY = math.floor(now / 86400000), 86400000\n"
 	"\n"
-	"if verb == 'allow' then\n"
-	"  redis.call('HSETNX', key, 'first', stamp)\n"
-	"  if passes < 1 then redis.call('HSET', key, 'passes', 1) end\n"
+	"local first, attempts, passes, since, waits, code\n"
+	"local v = redis.call('GET', key)\n"
+	"if v then\n"
+	"  first, attempts, passes, since, waits, code =\n"
+	"    string.match(v, '^(%d+) %d+ (%d+) (%d+) (%d+) (%d+) ?(%S*)$')\n"
+	"  first = tonumber(first)\n"
 	"end\n"
+	/* Before its first attempt: the clock was set back. */
+	"if first and now < first then first = nil end\n"
+	"local age, left = 0, 0\n"
+	"if first then\n"
+	"  age, passes = now - first, tonumber(passes)\n"
+	"  if passes > 0 then\n"
+	"    left = since * 1000 + pass - age\n"
+	/* pass_for was made shorter */
+	"    if left <= 0 then first = nil end\n"
+	"  elseif age > window then first = nil end\n"
+	"end\n"
+	"if not first then first, age, attempts, passes, since = now, 0, 0, 0, 0 end\n"
+	"\n"
+	"local function write(...)\n"
+	"  redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f %.0f %.0f %s', first, math.floor(age / 1000), attempts, passes,\n"
+	"    since, waits / 1000, code), ...)\n"
+	"end\n"
+	"\n"
 	"if verb == 'allow' or (verb == 'renew' and passes > 0) then\n"
-	"  redis.call('PEXPIRE', key, pass)\n"
-	"  return { 2, 0, pass }\n"
+	"  if verb == 'allow' then\n"
+	"    waits, code = waits or 0, (string.match(code or '', '^..') or '--') .. 'a'\n"
+	"    passes = math.max(passes, 1)\n"
+	"  end\n"
+	"  since = math.floor(age / 1000)\n"
+	"  write('PX', pass)\n"
 	"end\n"
-	"if verb == 'renew' then return { 0, 0, 0 } end\n"
+	"if verb == 'allow' then return { 2, 0, pass, age, passes } end\n"
 	"\n"
 	"local ask = verb == 'ask'\n"
-	"local ttl = redis.call('PTTL', key)\n"
-	"if passes > 0 then\n"
-	"  if ask then\n"
-	"    redis.call('HINCRBY', key, 'passes', 1)\n"
-	"    redis.call('HSET', key, 'last', stamp)\n"
-	/* pass_for was made shorter, or somebody made the key stay for ever */
-	"    if ttl < 0 or ttl > pass then redis.call('PEXPIRE', key, pass) ttl = pass end\n"
-	"  end\n"
-	"  return { 2, 0, ttl }\n"
+	"if ask and passes > 0 then\n"
+	"  passes = passes + 1\n"
+	"  write('KEEPTTL')\n"
 	"end\n"
+	"if passes > 0 and verb ~= 'renew' then return { 2, 0, left, age, passes } end\n"
 	"\n"
-	/* Too late a retry starts over; so does one before its first attempt, when the clock was set back. */
-	"if not first or now - first > window or now < first then\n"
-	"  first = now\n"
-	"  ttl = window\n"
-	"  if ask then\n"
-	"    redis.call('DEL', key)\n"
-	"    redis.call('HSET', key, 'first', stamp, 'passes', 0)\n"
+	"local last, count, senders\n"
+	"if client and after > 0 then\n"
+	"  v = redis.call('GET', client)\n"
+	"  if v then last, count, senders = string.match(v, '^(%d+) (%d+)(.*)$') end\n"
+	"  last, count, senders = tonumber(last), tonumber(count) or 0, senders or ''\n"
+	"  if count >= after then\n"
+	"    if verb == 'renew' and last ~= day then\n"
+	"      redis.call('SET', client, day .. ' ' .. count, 'PX', known_for)\n"
+	"    elseif verb ~= 'renew' and age < delay then\n"
+	"      return { 3, 0, known_for - (day - last) * DAY, age, count }\n"
+	"    end\n"
 	"  end\n"
 	"end\n"
-	"local age = now - first\n"
-	"if ask then\n"
-	"  redis.call('HINCRBY', key, 'attempts', 1)\n"
-	"  redis.call('HSET', key, 'last', stamp)\n"
-	"end\n"
+	"if verb == 'renew' then return { 2, 0, pass, age, passes } end\n"
+	"\n"
+	"attempts, waits, code = attempts + 1, delay, ARGV[8]\n"
 	"if age < delay then\n"
-	"  if ask then redis.call('PEXPIRE', key, math.max(window - age, 1)) end\n"
-	"  return { 0, delay - age, window - age }\n"
+	"  if ask then write('PX', math.max(window - age, 1)) end\n"
+	"  return { 0, delay - age, window - age, age, attempts }\n"
 	"end\n"
 	"if ask then\n"
-	"  redis.call('HSET', key, 'passes', 1)\n"
-	"  redis.call('PEXPIRE', key, pass)\n"
+	"  passes, since = 1, math.floor(age / 1000)\n"
+	"  write('PX', pass)\n"
+	/* One sender and one day count once each, so that a burst of a night proves nothing. */
+	"  local hash = count and count < after and last ~= day and string.sub(redis.sha1hex(ARGV[7]), 1, 8)\n"
+	"  if hash and not string.find(senders, hash, 1, true) then\n"
+	"    count = count + 1\n"
+	"    senders = count < after and senders .. ' ' .. hash or ''\n"
+	"    redis.call('SET', client, day .. ' ' .. count .. senders, 'PX', known_for)\n"
+	"  end\n"
 	"end\n"
-	"return { 1, 0, pass }\n";
+	"return { 1, 0, pass, age, attempts }\n";
 
 const char grey_script_show[] = "local t = redis.call('TIME')\n"
 				"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
-				"local e = redis.call('HMGET', KEYS[1], 'first', 'last', 'attempts', 'passes')\n"
-				"return { now, redis.call('PTTL', KEYS[1]), tonumber(e[1]) or 0, tonumber(e[2]) or 0,\n"
-				"  tonumber(e[3]) or 0, tonumber(e[4]) or 0 }\n";
+				"return { now, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[1]) }\n";
 
-/* The numbers live in the caller's buffers. */
-static void make_words(const char *key, const char *verb, const struct grey_times *t, char numbers[3][NUMBER_SIZE],
-		       struct redis_word words[WORDS])
+const char grey_script_trust[] = "local day = math.floor(redis.call('TIME')[1] / 86400)\n"
+				 "redis.call('SET', KEYS[1], string.format('%.0f %s', day, ARGV[1]), 'PX', ARGV[2])\n"
+				 "return 1\n";
+
+const char grey_script_meet[] = "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+				"return 1\n";
+
+/* Answers how many of the words are keys.  The numbers live in the caller's buffers. */
+static size_t make_words(const char *verb, const struct grey_question *q, char numbers[NUMBERS][NUMBER_SIZE],
+			 struct redis_word words[WORDS_MAX], size_t *n)
 {
-	const int64_t times[3] = { t->delay_ms, t->window_ms, t->pass_ms };
+	const struct grey_times *t = &q->times;
+	const int64_t values[NUMBERS] = { t->delay_ms, t->window_ms, t->pass_ms, t->known_after, t->known_for_ms };
+	size_t keys = 0;
 
-	words[0] = (struct redis_word){ key, strlen(key) };
-	words[1] = (struct redis_word){ verb, strlen(verb) };
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(numbers[i], NUMBER_SIZE, "%" PRId64, times[i]);
-		words[2 + i] = (struct redis_word){ numbers[i], strlen(numbers[i]) };
+	words[keys++] = (struct redis_word){ q->key, strlen(q->key) };
+	if (q->client != NULL)
+		words[keys++] = (struct redis_word){ q->client, strlen(q->client) };
+	*n = keys;
+	words[(*n)++] = (struct redis_word){ verb, strlen(verb) };
+	for (unsigned i = 0; i < NUMBERS; i++) {
+		snprintf(numbers[i], NUMBER_SIZE, "%" PRId64, values[i]);
+		words[(*n)++] = (struct redis_word){ numbers[i], strlen(numbers[i]) };
 	}
+	words[(*n)++] = (struct redis_word){ q->sender, strlen(q->sender) };
+	words[(*n)++] = (struct redis_word){ q->code, strlen(q->code) };
+	return keys;
 }
 
-struct net_op *grey_script_ask(struct net_wait *w, const struct redis_script *s, const char *key, const char *verb,
-			       const struct grey_times *t)
+struct net_op *grey_script_ask(struct net_wait *w, const struct redis_script *s, const char *verb,
+			       const struct grey_question *q)
 {
-	char numbers[3][NUMBER_SIZE];
-	struct redis_word words[WORDS];
+	char numbers[NUMBERS][NUMBER_SIZE];
+	struct redis_word words[WORDS_MAX];
+	size_t n, keys = make_words(verb, q, numbers, words, &n);
 
-	make_words(key, verb, t, numbers, words);
-	return redis_eval(w, s, 1, words, WORDS);
+	return redis_eval(w, s, keys, words, n);
 }
 
-void grey_script_tell(struct net_wait *w, const struct redis_script *s, const char *key, const char *verb,
-		      const struct grey_times *t)
+void grey_script_tell(struct net_wait *w, const struct redis_script *s, const char *verb, const struct grey_question *q)
 {
-	char numbers[3][NUMBER_SIZE];
-	struct redis_word words[WORDS];
+	char numbers[NUMBERS][NUMBER_SIZE];
+	struct redis_word words[WORDS_MAX];
+	size_t n, keys = make_words(verb, q, numbers, words, &n);
 
-	make_words(key, verb, t, numbers, words);
-	redis_tell_eval(w, s, 1, words, WORDS);
+	redis_tell_eval(w, s, keys, words, n);
+}
+
+bool grey_script_answer(const struct redis_value *v, struct grey_answer *out)
+{
+	if (v->kind != REDIS_ARRAY || v->n != ANSWER)
+		return false;
+	for (unsigned i = 0; i < ANSWER; i++)
+		if (v->v[i].kind != REDIS_INT)
+			return false;
+	if (v->v[0].num < GREY_DEFER || v->v[0].num > GREY_CLIENT)
+		return false;
+	out->decision = (enum grey_decision)v->v[0].num;
+	out->wait_ms = v->v[1].num;
+	out->left_ms = v->v[2].num;
+	out->age_ms = v->v[3].num;
+	out->count = v->v[4].num;
+	return true;
+}
+
+bool grey_record_parse(const char *p, size_t n, struct grey_record *out)
+{
+	char text[128];
+	int end = 0;
+
+	memset(out, 0, sizeof *out);
+	if (n >= sizeof text)
+		return false;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	if (sscanf(text, "%18" SCNd64 " %12" SCNd64 " %12" SCNd64 " %12" SCNd64 " %12" SCNd64 " %12" SCNd64 "%n",
+		   &out->first_ms, &out->last_ms, &out->attempts, &out->passes, &out->since_ms, &out->delay_ms,
+		   &end) < 6)
+		return false;
+	out->last_ms = out->first_ms + out->last_ms * MS_PER_S;
+	out->since_ms = out->first_ms + out->since_ms * MS_PER_S;
+	out->delay_ms *= MS_PER_S;
+	if (text[end] == ' ' && strlen(text + end + 1) == GREY_CODE_SIZE - 1)
+		memcpy(out->code, text + end + 1, GREY_CODE_SIZE);
+	return true;
 }

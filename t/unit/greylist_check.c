@@ -12,25 +12,36 @@
 
 enum { DAY_MS = 86400000 };
 
-static struct redis_value answer[3];
+enum { ANSWER = 5 };
+
+static struct redis_value answer[ANSWER];
+static const char *met; /* the key of a correspondent that is there */
 
 static struct redis_value redis(const struct redis_script *script, const struct redis_word *words, size_t n)
 {
-	(void)words;
-	(void)n;
-	ok(script != NULL && strcmp(script->text, grey_script) == 0, "the script is called");
-	return (struct redis_value){ .kind = REDIS_ARRAY, .v = answer, .n = 3 };
+	if (script == NULL) {
+		ok(n == 2 && strcmp(words[0].p, "EXISTS") == 0, "besides the script, a question for a key");
+		return (struct redis_value){ .kind = REDIS_INT, .num = met != NULL && strcmp(words[1].p, met) == 0 };
+	}
+	ok(strcmp(script->text, grey_script) == 0, "the script is called");
+	return (struct redis_value){ .kind = REDIS_ARRAY, .v = answer, .n = ANSWER };
+}
+
+static void answers_all(enum grey_decision decision, int64_t wait_ms, int64_t left_ms, int64_t age_ms, int64_t count)
+{
+	const int64_t v[ANSWER] = { (int64_t)decision, wait_ms, left_ms, age_ms, count };
+
+	for (unsigned i = 0; i < ANSWER; i++)
+		answer[i] = (struct redis_value){ .kind = REDIS_INT, .num = v[i] };
+	met = NULL;
+	fake_redis_answers(redis);
+	fake_redis_silent(false);
+	fake_redis_clear();
 }
 
 static void answers(enum grey_decision decision, int64_t wait_ms, int64_t left_ms)
 {
-	const int64_t v[3] = { (int64_t)decision, wait_ms, left_ms };
-
-	for (unsigned i = 0; i < 3; i++)
-		answer[i] = (struct redis_value){ .kind = REDIS_INT, .num = v[i] };
-	fake_redis_answers(redis);
-	fake_redis_silent(false);
-	fake_redis_clear();
+	answers_all(decision, wait_ms, left_ms, 0, 1);
 }
 
 static void mail(struct check_fixture *f, const char *ip, const char *sender)
@@ -56,7 +67,24 @@ static void commit(struct check_fixture *f)
 }
 
 #define KEY "millgate:grey:{192.0.2.0/24}:alice@example.org:bob@example.net"
-#define TIMES " 10000 18000000 1209600000\n"
+#define REST " 18000000 1209600000 5 5184000000 alice@example.org "
+#define TIMES " 10000" REST "--d\n"
+#define MET "EXISTS millgate:met:{alice@example.org}:bob@example.net\n"
+
+/* What SPF and reverse DNS say; NULL: nothing. */
+static void known(struct check_fixture *f, const char *spf, const char *mechanism, const char *name, const char *fcrdns)
+{
+	if (spf != NULL) {
+		fact_set_word(&f->txn->facts.v[FACT_SPF], spf);
+		fact_set_text(&f->txn->facts.v[FACT_SPF_DOMAIN], f->arena, "example.org", 11);
+	}
+	if (mechanism != NULL)
+		fact_set_text(&f->txn->facts.v[FACT_SPF_MECHANISM], f->arena, mechanism, strlen(mechanism));
+	if (name != NULL)
+		fact_set_text(&f->conn->facts.v[FACT_CLIENT_NAME], f->arena, name, strlen(name));
+	if (fcrdns != NULL)
+		fact_set_word(&f->conn->facts.v[FACT_FCRDNS], fcrdns);
+}
 
 static void test_ask(struct check_fixture *f)
 {
@@ -64,9 +92,9 @@ static void test_ask(struct check_fixture *f)
 	mail(f, "192.0.2.77", "Alice@Example.org");
 	is_str(ask(f), "defer", "a new triplet");
 	is_str(fixture_fact(f, FACT_GREYLIST_WAIT), "10", "and how long to wait, in seconds");
-	is_str(fake_redis_asked(), KEY " ask" TIMES, "one call, with the three times");
+	is_str(fake_redis_asked(), KEY " ask" TIMES MET, "one call, with the times and why, and whether they have met");
 	is_str(ask(f), "defer", "asked again in the same transaction");
-	is_str(fake_redis_asked(), KEY " ask" TIMES, "no second attempt is counted");
+	is_str(fake_redis_asked(), KEY " ask" TIMES MET, "no second attempt is counted");
 	commit(f);
 	is_str(fake_redis_told(), "", "there is no pass to renew");
 
@@ -112,7 +140,9 @@ static void test_others(struct check_fixture *f)
 	answers(GREY_DEFER, 10000, 18000000);
 	mail(f, "2001:db8::1", "");
 	is_str(ask(f), "defer", "IPv6, the null sender");
-	is_str(fake_redis_asked(), "millgate:grey:{2001%3Adb8%3A%3A/64}::bob@example.net ask" TIMES, "its key");
+	is_str(fake_redis_asked(),
+	       "millgate:grey:{2001%3Adb8%3A%3A/64}::bob@example.net ask 10000 18000000 1209600000 5 5184000000  --d\n",
+	       "its key, and nobody to ask about");
 
 	answers(GREY_DEFER, 10000, 18000000);
 	mail(f, NULL, "alice@example.org");
@@ -159,8 +189,135 @@ static void test_peek(struct check_fixture *f)
 	f->def->peek(&c);
 	is_str(fixture_fact(f, FACT_GREYLIST), "defer", "peek");
 	is_str(fixture_fact(f, FACT_GREYLIST_WAIT), "5", "with the time");
-	is_str(fake_redis_asked(), KEY " peek" TIMES, "only reads");
+	is_str(fake_redis_asked(), KEY " peek" TIMES MET, "only reads");
 	ok(*c.slot == NULL, "and leaves nothing to commit");
+}
+
+/* ---- Who the client is ---- */
+
+static void test_identities(struct check_fixture *f)
+{
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	known(f, "pass", "ip4:192.0.2.0/24", "mx.example.com", "pass");
+	is_str(ask(f), "defer", "SPF passes");
+	is_str(fake_redis_asked(),
+	       "millgate:grey:{example.org}:alice@example.org:bob@example.net "
+	       "millgate:known:{example.org}:example.org ask 10000" REST "pcd\n" MET
+	       "EXISTS millgate:met:{example.org}:bob@example.net\n",
+	       "its domain is the client, which may be known, and belongs to the sender's domain");
+	is_str(fixture_fact(f, FACT_GREYLIST_IDENTITY), "example.org", "it is told");
+	is_str(fixture_fact(f, FACT_GREYLIST_WHY), "waits 10s; by SPF", "and why");
+	is_str(fixture_fact(f, FACT_GREYLIST_WAITED), "(absent)", "nobody has waited yet");
+
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "news-17-bob=example.net@lists.example.org");
+	known(f, "none", NULL, "mx.example.com", "pass");
+	(void)ask(f);
+	is_str(fixture_fact(f, FACT_GREYLIST_SENDER), "news-#@lists.example.org", "the sender is normalised");
+	is_str(fixture_fact(f, FACT_GREYLIST_IDENTITY), "example.com", "a confirmed name");
+	is_str(fixture_fact(f, FACT_GREYLIST_WHY), "waits 10s; by host name: no SPF record", "and why");
+	is_str(fake_redis_asked(),
+	       "millgate:grey:{example.com}:news-%23@lists.example.org:bob@example.net "
+	       "millgate:known:{example.com}:lists.example.org ask 10000 18000000 1209600000 5 5184000000 "
+	       "news-#@lists.example.org -cd\n"
+	       "EXISTS millgate:met:{news-17-bob=example.net@lists.example.org}:bob@example.net\n",
+	       "a mailbox is not normalised, and the domain is another's");
+	is_int(fake_net_open(), 0, "every question was given back");
+}
+
+static void test_delays(struct check_fixture *f)
+{
+	answers(GREY_DEFER, 120000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	known(f, "fail", NULL, NULL, "none");
+	(void)ask(f);
+	is_str(fake_redis_asked(), KEY " ask 120000" REST "f-n\n",
+	       "without a name: longer; SPF fails: nobody is asked for");
+	is_str(fixture_fact(f, FACT_GREYLIST_WHY),
+	       "waits 2m: the client has no confirmed host name; by network: SPF fails, no confirmed host name",
+	       "it says so");
+
+	answers(GREY_DEFER, 600000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	known(f, NULL, NULL, NULL, "fail");
+	fact_set_num(&f->conn->facts.v[FACT_DNSBL_SCORE], 1);
+	(void)ask(f);
+	is_str(fake_redis_asked(), KEY " ask 600000" REST "--l\n" MET, "listed: the longest");
+
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	fact_set_unavailable(&f->conn->facts.v[FACT_FCRDNS], ON_ERROR_DEFER, "DNS is away");
+	fact_set_unavailable(&f->conn->facts.v[FACT_CLIENT_NAME], ON_ERROR_DEFER, "DNS is away");
+	fact_set_unavailable(&f->txn->facts.v[FACT_SPF], ON_ERROR_DEFER, "DNS is away");
+	fact_set_num(&f->conn->facts.v[FACT_DNSBL_SCORE], 0);
+	is_str(ask(f), "defer", "what DNS does not tell does not stop greylisting");
+	is_str(fake_redis_asked(), KEY " ask 10000" REST "uud\n" MET, "and makes nothing longer");
+}
+
+/* ---- Who does not wait ---- */
+
+static void test_passed(struct check_fixture *f)
+{
+	answers_all(GREY_PASS, 0, 14 * (int64_t)DAY_MS, 11500, 2);
+	mail(f, "192.0.2.77", "alice@example.org");
+	(void)ask(f);
+	is_str(fixture_fact(f, FACT_GREYLIST_WAITED), "12", "who passes has waited");
+	ok(strstr(fixture_fact(f, FACT_GREYLIST_WHY), "came again after 12s; by network") != NULL, "it says so");
+
+	answers_all(GREY_KNOWN, 0, 14 * (int64_t)DAY_MS, DAY_MS, 9);
+	mail(f, "192.0.2.77", "alice@example.org");
+	(void)ask(f);
+	is_str(fixture_fact(f, FACT_GREYLIST_WAITED), "(absent)", "who passed before has not");
+	ok(strstr(fixture_fact(f, FACT_GREYLIST_WHY), "passed before, 9 times in all; ") != NULL, "it says so");
+
+	answers_all(GREY_CLIENT, 0, 59 * (int64_t)DAY_MS, 0, 5);
+	mail(f, "192.0.2.77", "alice@example.org");
+	known(f, "pass", "a", NULL, NULL);
+	is_str(ask(f), "client", "a known client");
+	is_str(fixture_fact(f, FACT_GREYLIST_WAITED), "0", "has not waited");
+	is_str(fixture_fact(f, FACT_GREYLIST_WHY), "the client has proved itself on 5 days; by SPF", "it says so");
+	commit(f);
+	ok(strstr(fake_redis_told(), "{example.org}:example.org renew ") != NULL, "use renews it: %s",
+	   fake_redis_told());
+}
+
+static const char *meet(struct check_fixture *f, const char *key, const char *spf, const char *mechanism,
+			const char *name)
+{
+	answers(GREY_DEFER, 10000, 18000000);
+	met = key;
+	mail(f, "192.0.2.77", "Alice+x@Mail.Example.org");
+	known(f, spf, mechanism, name, NULL);
+	return ask(f);
+}
+
+static void test_met(struct check_fixture *f)
+{
+	static const char address[] = "millgate:met:{alice@mail.example.org}:bob@example.net";
+	static const char domain[] = "millgate:met:{example.org}:bob@example.net";
+
+	is_str(meet(f, address, "none", NULL, NULL), "met", "a correspondent");
+	is_str(fixture_fact(f, FACT_GREYLIST_WAIT), "(absent)", "does not wait");
+	is_str(fixture_fact(f, FACT_GREYLIST_WAITED), "0", "and has not");
+	ok(strstr(fixture_fact(f, FACT_GREYLIST_WHY), "the recipient has written to alice@mail.example.org; ") != NULL,
+	   "it says so");
+	is_str(meet(f, address, "softfail", NULL, NULL), "met", "also when SPF is not sure");
+	is_str(meet(f, address, "fail", NULL, NULL), "defer", "not when SPF fails");
+	is_str(meet(f, domain, "none", NULL, NULL), "defer", "the domain says nothing of a stranger");
+	is_str(meet(f, domain, "pass", "a", NULL), "met", "but of whom SPF lets pass");
+	is_str(meet(f, domain, "pass", "exists:%{i}.example.org", NULL), "met", "also by a list made for the client");
+	is_str(meet(f, domain, "pass", "+all", NULL), "defer", "not of whom anybody could be");
+	is_str(meet(f, domain, "none", NULL, "out7.example.org"), "met", "and of whose name is the domain's");
+	is_str(meet(f, domain, "fail", NULL, "out7.example.org"), "met", "whatever SPF says");
+	is_str(meet(f, domain, "none", NULL, "host-192-0-2-77.example.org"), "defer", "not of its customers");
+	is_str(meet(f, domain, "none", NULL, "mx.example.com"), "defer", "nor of another's");
+
+	answers_all(GREY_PASS, 0, 14 * (int64_t)DAY_MS, 11000, 2);
+	met = address;
+	mail(f, "192.0.2.77", "alice@mail.example.org");
+	is_str(ask(f), "pass", "who has waited has waited");
+	is_int(fake_net_open(), 0, "every question was given back");
 }
 
 /* The engine sends the question early, so that it shares a round trip with others'. */
@@ -176,7 +333,7 @@ static void test_submit(struct check_fixture *f)
 	is_int(fake_net_awaits() - awaits, 0, "submitting waits for nothing");
 	is_str(fixture_fact(f, FACT_GREYLIST), "(unknown)", "and sets nothing");
 	is_str(ask(f), "defer", "asking collects");
-	is_str(fake_redis_asked(), KEY " ask" TIMES, "one question in all");
+	is_str(fake_redis_asked(), KEY " ask" TIMES MET, "one question in all");
 
 	mail(f, "192.0.2.77", "alice@example.org");
 	c = fixture_call(f, NULL);
@@ -251,6 +408,25 @@ static void test_settings(void)
 	is_int(f.errors.errors, 2, "both: %s", fixture_errors(&f));
 	ok(strstr(fixture_errors(&f), "2: greylist.retry_window must be longer") != NULL, "with their place");
 	fixture_free(&f);
+	is_int(fixture_load(&f, &greylist_check, "greylist: { delay_listed = \"3h\";\ndelay_no_fcrdns = \"150m\"; };"),
+	       -1, "a delay beyond half of the window");
+	is_str(fixture_errors(&f), "1: greylist.delay_listed must not be longer than half of greylist.retry_window\n",
+	       "with its place");
+	fixture_free(&f);
+	is_int(fixture_load(&f, &greylist_check, "greylist: { known_for = \"0\"; };"), -1, "no time to be known");
+	fixture_free(&f);
+	is_int(fixture_load(&f, &greylist_check,
+			    "greylist: { delay = \"1s\"; retry_window = \"1m\"; known_after = 0; met_for = \"0\"; };"),
+	       0, "a short window: the defaults give way");
+	answers(GREY_DEFER, 1, 1);
+	mail(&f, "192.0.2.77", "alice@example.org");
+	known(&f, "pass", "a", NULL, "none");
+	(void)ask(&f);
+	is_str(fake_redis_asked(),
+	       "millgate:grey:{example.org}:alice@example.org:bob@example.net ask 30000 60000 1209600000 0 5184000000 "
+	       "alice@example.org p-n\n",
+	       "to half of it; what is switched off is not asked");
+	fixture_free(&f);
 }
 
 int main(void)
@@ -263,6 +439,10 @@ int main(void)
 	test_renewal(&f);
 	test_others(&f);
 	test_unavailable(&f);
+	test_identities(&f);
+	test_delays(&f);
+	test_passed(&f);
+	test_met(&f);
 	test_submit(&f);
 	test_no_memory(&f);
 	test_peek(&f);

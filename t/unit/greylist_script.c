@@ -1,6 +1,6 @@
 /*
  * The greylist script in a real Redis.  Time is Redis's own, so the test moves the entries instead: it writes into them
- * when they were first seen.  All periods are hours, so that nothing hangs on how long the test takes.
+ * when they were first seen, and into the clients' keys on which day they were.  All periods are hours, so that nothing hangs on how long the test takes.
  */
 #include "greylist/script.h"
 
@@ -13,11 +13,18 @@
 #include "t/unit/net_fixture.h"
 #include "util/sbuf.h"
 
-enum { HOUR_MS = 3600000, MINUTE_MS = 60000, TEXT_SIZE = 1024 };
+enum { HOUR_MS = 3600000, MINUTE_MS = 60000, TEXT_SIZE = 1024, MANY = 100000, BATCH = 1000, BYTES_MAX = 250 };
+
+#define DAY_MS ((int64_t)86400000)
 
 #define KEY "millgate:grey:{192.0.2.0/24}:alice@example.org:bob@example.net"
+#define CLIENT "millgate:known:{192.0.2.0/24}:example.org"
 
-static const struct grey_times times = { HOUR_MS, 5 * HOUR_MS, 14 * 24 * (int64_t)HOUR_MS };
+static const struct grey_times times = { .delay_ms = HOUR_MS,
+					 .window_ms = 5 * HOUR_MS,
+					 .pass_ms = 14 * DAY_MS,
+					 .known_after = 3,
+					 .known_for_ms = 60 * DAY_MS };
 static struct redis_script script;
 static struct net_wait *w;
 
@@ -71,12 +78,24 @@ static int64_t ttl(void)
 	return strtoll(redis("PTTL " KEY), NULL, 10);
 }
 
-static int64_t field(const char *name)
+static struct grey_record record(void)
 {
-	char command[TEXT_SIZE];
+	const char *value = redis("GET " KEY);
+	struct grey_record r;
 
-	snprintf(command, sizeof command, "HGET " KEY " %s", name);
-	return strtoll(redis(command), NULL, 10);
+	if (!grey_record_parse(value, strlen(value), &r))
+		diag("no record: %s", value);
+	return r;
+}
+
+/* A string that may hold spaces, with the TTL that the key has. */
+static void put(const char *key, const char *value)
+{
+	struct redis_word words[] = { { "SET", 3 }, { key, strlen(key) }, { value, strlen(value) }, { "KEEPTTL", 7 } };
+	struct net_op *op = redis_ask(w, words, 4);
+
+	fixture_await(w, op);
+	net_op_free(&op);
 }
 
 static int64_t now(void)
@@ -87,37 +106,40 @@ static int64_t now(void)
 	return seconds * 1000 + us / 1000;
 }
 
+/* Moves the triplet, with all that it knows. */
 static void first_seen(int64_t ago_ms)
 {
-	char command[TEXT_SIZE];
+	const char *value = redis("GET " KEY), *rest = strchr(value, ' ');
+	char text[TEXT_SIZE];
 
-	snprintf(command, sizeof command, "HSET " KEY " first %" PRId64, now() - ago_ms);
-	(void)redis(command);
+	snprintf(text, sizeof text, "%" PRId64 "%s", now() - ago_ms, rest != NULL ? rest : "");
+	put(KEY, text);
 }
 
-struct result {
-	int64_t decision, wait_ms, left_ms;
-};
-
-static struct result call_with(const char *verb, const struct grey_times *t)
+static struct grey_question question(const char *client, const char *sender)
 {
-	struct net_op *op = grey_script_ask(w, &script, KEY, verb, t);
+	return (struct grey_question){ .key = KEY, .client = client, .sender = sender, .code = "-gn", .times = times };
+}
+
+static struct grey_answer ask_with(const char *verb, const struct grey_question *q)
+{
+	struct grey_answer a = { GREY_DEFER, -1, -1, -1, -1 };
+	struct net_op *op = grey_script_ask(w, &script, verb, q);
 	const struct redis_value *v;
-	struct result r = { -1, -1, -1 };
 
 	fixture_await(w, op);
 	v = redis_result(op);
-	if (v->kind == REDIS_ARRAY && v->n == 3)
-		r = (struct result){ v->v[0].num, v->v[1].num, v->v[2].num };
-	else
-		diag("%s: answer of kind %d: %s", verb, (int)v->kind, v->str != NULL ? v->str : "");
+	if (!grey_script_answer(v, &a))
+		fail("%s: answer of kind %d: %s", verb, (int)v->kind, v->str != NULL ? v->str : "");
 	net_op_free(&op);
-	return r;
+	return a;
 }
 
-static struct result call(const char *verb)
+static struct grey_answer call(const char *verb)
 {
-	return call_with(verb, &times);
+	struct grey_question q = question(NULL, "alice@example.org");
+
+	return ask_with(verb, &q);
 }
 
 /* Within a minute below: what a value that runs down may be by now. */
@@ -129,101 +151,109 @@ static bool about(int64_t got, int64_t want)
 	return false;
 }
 
-/* ---- Tests ---- */
+/* ---- A triplet ---- */
 
 static void test_life(void)
 {
-	struct result r;
-	int64_t first;
+	struct grey_answer a;
 
 	(void)redis("FLUSHALL");
-	r = call("ask");
-	is_int(r.decision, GREY_DEFER, "a new triplet is deferred");
-	is_int(r.wait_ms, times.delay_ms, "for the whole delay");
-	is_str(redis("TYPE " KEY), "hash", "its entry is a hash");
-	is_int(field("attempts"), 1, "one attempt");
-	is_int(field("passes"), 0, "no pass");
-	first = field("first");
-	is_int(field("last"), first, "first and last are the same");
-	ok(about(first, now()), "by Redis's clock");
-	ok(about(ttl(), times.window_ms), "it is forgotten when the window ends");
-
-	r = call("ask");
-	is_int(r.decision, GREY_DEFER, "too early");
-	ok(about(r.wait_ms, times.delay_ms), "with the time left");
-	is_int(field("attempts"), 2, "a second attempt");
-	is_int(field("first"), first, "which does not begin anew");
+	a = call("ask");
+	is_int(a.decision, GREY_DEFER, "a new triplet waits");
+	ok(a.wait_ms == times.delay_ms && a.age_ms == 0 && a.count == 1, "the whole delay, at its first attempt");
+	ok(about(ttl(), times.window_ms), "it lives for the retry window");
+	ok(about(record().first_ms, now()) && record().last_ms <= now(), "seen now");
+	is_str(record().code, "-gn", "it is known why");
+	is_int(record().delay_ms, times.delay_ms, "and how long it has to wait");
 
 	first_seen(times.delay_ms - 10 * MINUTE_MS);
-	r = call("ask");
-	ok(r.decision == GREY_DEFER && about(r.wait_ms, 10 * MINUTE_MS), "ten minutes are left");
+	a = call("ask");
+	ok(a.decision == GREY_DEFER && about(a.wait_ms, 10 * MINUTE_MS), "ten minutes are left");
+	ok(about(times.delay_ms - 9 * MINUTE_MS, a.age_ms + MINUTE_MS + 30000), "it knows its age");
 	ok(about(ttl(), times.window_ms - times.delay_ms + 10 * MINUTE_MS), "so is the rest of the window");
 
 	first_seen(times.delay_ms);
-	r = call("ask");
-	is_int(r.decision, GREY_PASS, "the delay is over");
-	is_int(r.left_ms, times.pass_ms, "and remembered");
+	a = call("ask");
+	is_int(a.decision, GREY_PASS, "the delay is over");
+	ok(a.left_ms == times.pass_ms && a.count == 3, "and remembered, at the third attempt");
 	ok(about(ttl(), times.pass_ms), "for as long as a pass is");
-	is_int(field("passes"), 1, "one pass");
-	is_int(field("attempts"), 4, "all attempts were counted");
+	ok(record().passes == 1 && record().attempts == 3, "one pass after three attempts");
 
-	r = call("ask");
-	is_int(r.decision, GREY_KNOWN, "known from then on");
-	ok(about(r.left_ms, times.pass_ms), "with the time it has left");
-	is_int(field("passes"), 2, "passes are counted");
+	a = call("ask");
+	is_int(a.decision, GREY_KNOWN, "known from then on");
+	ok(about(a.left_ms, times.pass_ms + 1000), "with the time it has left");
+	ok(a.count == 2 && record().passes == 2 && record().attempts == 3, "passes are counted, attempts no longer");
+	ok(about(ttl(), times.pass_ms), "asking leaves the TTL alone");
+	ok(strlen(redis("GET " KEY)) <= 44, "short enough for one piece of memory: %s", redis("GET " KEY));
 }
 
 static void test_renewal(void)
 {
+	struct grey_question q = question(NULL, "");
+
 	(void)redis("FLUSHALL");
-	is_int(call("renew").decision, GREY_DEFER, "renewing what is not there");
-	is_str(redis("EXISTS " KEY), "0", "makes nothing");
+	(void)call("renew");
+	is_str(redis("EXISTS " KEY), "0", "renewing what is not there makes nothing");
 	(void)call("ask");
 	(void)call("renew");
 	ok(about(ttl(), times.window_ms), "what has not passed is not renewed");
 	first_seen(times.delay_ms);
 	(void)call("ask");
+	first_seen(3 * DAY_MS);
 	(void)redis("PEXPIRE " KEY " 100000");
-	is_int(call("ask").decision, GREY_KNOWN, "known");
+	ok(about(call("ask").left_ms, 11 * DAY_MS + times.delay_ms), "three days later");
 	ok(about(ttl(), 100000), "asking renews nothing");
 	(void)call("renew");
 	ok(about(ttl(), times.pass_ms), "a used pass is renewed");
-	is_int(field("passes"), 2, "and not counted twice");
+	ok(about(call("ask").left_ms, times.pass_ms + 1000), "and knows it");
+	is_int(record().passes, 3, "and not counted twice");
+	q.times.pass_ms = HOUR_MS;
+	first_seen(2 * HOUR_MS);
+	put(KEY, "1000 0 1 5 0 10 -gn");
+	is_int(ask_with("ask", &q).decision, GREY_DEFER, "a pass older than pass_for, which was made shorter, is over");
+	ok(about(ttl(), times.window_ms), "and waits anew");
 }
 
 static void test_window(void)
 {
-	struct result r;
+	struct grey_answer a;
 
 	(void)redis("FLUSHALL");
 	(void)call("ask");
 	(void)call("ask");
 	first_seen(times.window_ms + MINUTE_MS);
-	r = call("ask");
-	is_int(r.decision, GREY_DEFER, "too late a retry starts over");
-	is_int(r.wait_ms, times.delay_ms, "with the whole delay");
-	is_int(field("attempts"), 1, "and a new count");
-	ok(about(field("first"), now()) && about(ttl(), times.window_ms), "and a new window");
+	a = call("ask");
+	is_int(a.decision, GREY_DEFER, "too late a retry starts over");
+	ok(a.wait_ms == times.delay_ms && a.age_ms == 0 && a.count == 1, "with the whole delay, and a new count");
+	ok(about(record().first_ms, now()) && about(ttl(), times.window_ms), "and a new window");
 	first_seen(times.window_ms - MINUTE_MS);
 	is_int(call("ask").decision, GREY_PASS, "in the last minute it is not too late");
 
 	(void)redis("FLUSHALL");
 	(void)call("ask");
 	first_seen(-10 * HOUR_MS);
-	r = call("ask");
-	ok(r.decision == GREY_DEFER && r.wait_ms == times.delay_ms,
+	a = call("ask");
+	ok(a.decision == GREY_DEFER && a.wait_ms == times.delay_ms,
 	   "after the clock was set back the wait is no longer");
 	ok(about(ttl(), times.window_ms), "nor the life");
 }
 
-static void test_no_delay(void)
+/* The delay is that of the attempt: a client that is listed meanwhile waits longer. */
+static void test_delays(void)
 {
-	struct grey_times t = times;
+	struct grey_question q = question(NULL, "");
 
-	t.delay_ms = 0;
 	(void)redis("FLUSHALL");
-	is_int(call_with("ask", &t).decision, GREY_PASS, "without a delay everything passes at once");
-	ok(about(ttl(), t.pass_ms), "and has a TTL");
+	(void)call("ask");
+	first_seen(HOUR_MS + MINUTE_MS);
+	q.times.delay_ms = 2 * HOUR_MS;
+	ok(about(ask_with("ask", &q).wait_ms, HOUR_MS - MINUTE_MS), "a delay that grows");
+	is_int(record().delay_ms, 2 * HOUR_MS, "is on record");
+	is_int(call("ask").decision, GREY_PASS, "and shrinks");
+	q.times.delay_ms = 0;
+	(void)redis("FLUSHALL");
+	is_int(ask_with("ask", &q).decision, GREY_PASS, "without a delay everything passes at once");
+	ok(about(ttl(), times.pass_ms), "and has a TTL");
 }
 
 static void test_peek(void)
@@ -234,21 +264,19 @@ static void test_peek(void)
 	is_int(call("peek").decision, GREY_DEFER, "peek at what is not there");
 	is_str(redis("DBSIZE"), "0", "makes nothing");
 	(void)call("ask");
-	before = redis("HGETALL " KEY);
-	is_int(call("peek").decision, GREY_DEFER, "peek at what waits");
 	first_seen(times.window_ms + MINUTE_MS);
-	before = redis("HGETALL " KEY);
+	before = redis("GET " KEY);
 	is_int(call("peek").decision, GREY_DEFER, "peek at what comes too late");
-	is_str(redis("HGETALL " KEY), before, "changes nothing");
+	is_str(redis("GET " KEY), before, "changes nothing");
 	first_seen(times.delay_ms);
-	before = redis("HGETALL " KEY);
+	before = redis("GET " KEY);
 	is_int(call("peek").decision, GREY_PASS, "peek at what may pass");
-	is_str(redis("HGETALL " KEY), before, "changes nothing");
+	is_str(redis("GET " KEY), before, "changes nothing");
 	ok(about(ttl(), times.window_ms), "nor its life");
 	(void)call("ask");
-	before = redis("HGETALL " KEY);
+	before = redis("GET " KEY);
 	is_int(call("peek").decision, GREY_KNOWN, "peek at what is known");
-	is_str(redis("HGETALL " KEY), before, "changes nothing");
+	is_str(redis("GET " KEY), before, "changes nothing");
 }
 
 static void test_allow(void)
@@ -257,46 +285,200 @@ static void test_allow(void)
 	(void)call("ask");
 	(void)call("allow");
 	is_int(call("ask").decision, GREY_KNOWN, "allowed: it passes at once");
-	is_int(field("attempts"), 1, "its history stays");
+	is_int(record().attempts, 1, "its history stays");
+	is_str(record().code, "-ga", "so does why, but for the delay");
 	(void)redis("FLUSHALL");
 	(void)call("allow");
 	ok(about(ttl(), times.pass_ms), "what was never seen can be allowed, and has a TTL");
 	is_int(call("ask").decision, GREY_KNOWN, "it passes");
-	is_int(field("passes"), 2, "and is counted");
+	is_int(record().passes, 2, "and is counted");
+	is_str(record().code, "--a", "by hand");
 }
 
 /* Whatever somebody else has left under the key. */
 static void test_foreign(void)
 {
+	struct grey_question q = question(CLIENT, "alice@example.org");
 	struct net_op *op;
 
 	(void)redis("FLUSHALL");
-	(void)redis("HSET " KEY " first never passes many");
-	is_int(call("ask").decision, GREY_DEFER, "fields that are no numbers: a new triplet");
+	put(KEY, "never");
+	is_int(call("ask").decision, GREY_DEFER, "what is no triplet: a new one");
 	ok(about(ttl(), times.window_ms), "with a TTL");
+	put(CLIENT, "some day");
+	is_int(ask_with("ask", &q).decision, GREY_DEFER, "what is no client: a new one");
 
 	(void)redis("FLUSHALL");
-	(void)redis("HSET " KEY " passes 3");
-	is_int(call("ask").decision, GREY_KNOWN, "passes alone");
-	ok(about(ttl(), times.pass_ms), "a key without a TTL gets one");
-	(void)redis("PEXPIRE " KEY " 99999999999");
-	(void)call("ask");
-	ok(about(ttl(), times.pass_ms), "so does one that outlives pass_for");
-
-	(void)redis("FLUSHALL");
-	(void)redis("SET " KEY " x");
-	op = grey_script_ask(w, &script, KEY, "ask", &times);
+	(void)redis("HSET " KEY " first 1");
+	op = grey_script_ask(w, &script, "ask", &q);
 	fixture_await(w, op);
 	is_int(redis_result(op)->kind, REDIS_ERROR, "another type is an error");
 	net_op_free(&op);
-	is_str(redis("GET " KEY), "x", "and is left alone");
+	is_str(redis("HGET " KEY " first"), "1", "and is left alone");
 }
 
 static void test_tell(void)
 {
+	struct grey_question q = question(NULL, "");
+
 	(void)redis("FLUSHALL");
-	grey_script_tell(w, &script, KEY, "allow", &times);
-	is_str(redis("HGET " KEY " passes"), "1", "what is told arrives, before what is asked after it");
+	grey_script_tell(w, &script, "allow", &q);
+	is_int(record().passes, 1, "what is told arrives, before what is asked after it");
+}
+
+/* ---- A client ---- */
+
+/* Another triplet of the client passes; ago: days before today. */
+static struct grey_answer passes(const char *sender)
+{
+	struct grey_question q = question(CLIENT, sender);
+
+	(void)redis("DEL " KEY);
+	if (ask_with("ask", &q).decision == GREY_CLIENT)
+		return ask_with("peek", &q);
+	first_seen(times.delay_ms);
+	return ask_with("ask", &q);
+}
+
+/* Sets the day of the client's key back. */
+static void days_later(int64_t days)
+{
+	const char *value = redis("GET " CLIENT), *rest = strchr(value, ' ');
+	char text[TEXT_SIZE];
+
+	snprintf(text, sizeof text, "%" PRId64 "%s", (int64_t)strtoll(value, NULL, 10) - days,
+		 rest != NULL ? rest : "");
+	put(CLIENT, text);
+}
+
+static int client_days(void)
+{
+	int day = 0, count = 0;
+
+	(void)sscanf(redis("GET " CLIENT), "%d %d", &day, &count);
+	return count;
+}
+
+static void test_client(void)
+{
+	struct grey_question q = question(CLIENT, "new@example.org");
+	struct grey_answer a;
+
+	(void)redis("FLUSHALL");
+	is_int(ask_with("ask", &q).decision, GREY_DEFER, "a client's first triplet waits");
+	is_str(redis("EXISTS " CLIENT), "0", "which proves nothing yet");
+	is_int(passes("one@example.org").decision, GREY_PASS, "when it passes");
+	is_int(client_days(), 1, "the first day is counted");
+	ok(about(strtoll(redis("PTTL " CLIENT), NULL, 10), times.known_for_ms), "for as long as clients are known");
+	(void)passes("two@example.org");
+	is_int(client_days(), 1, "another sender on the same day is not");
+	days_later(1);
+	(void)passes("one@example.org");
+	is_int(client_days(), 1, "nor is the same sender on another day");
+	(void)passes("two@example.org");
+	is_int(client_days(), 2, "another sender on another day is");
+	is_int(passes("three@example.org").decision, GREY_PASS, "two days are not enough");
+	days_later(3);
+	is_int(passes("three@example.org").decision, GREY_PASS, "on the third day the last one waits");
+	is_int(client_days(), 3, "and is counted");
+
+	(void)redis("DEL " KEY);
+	a = ask_with("ask", &q);
+	is_int(a.decision, GREY_CLIENT, "from then on the client is known");
+	ok(a.wait_ms == 0 && a.count == 3 && a.left_ms == times.known_for_ms, "for three days that it came");
+	is_str(redis("EXISTS " KEY), "0", "its triplets are no longer written down");
+	q.client = "millgate:known:{192.0.2.0/24}:example.com";
+	is_int(ask_with("peek", &q).decision, GREY_DEFER, "with another domain it is not known");
+	q.client = NULL;
+	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor without one");
+	q.client = CLIENT;
+	q.times.known_after = 0;
+	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor when that is switched off");
+	q.times.known_after = 4;
+	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor when more is asked for");
+}
+
+static void test_client_renewal(void)
+{
+	struct grey_question q = question(CLIENT, "new@example.org");
+
+	days_later(10);
+	(void)redis("PEXPIRE " CLIENT " 100000");
+	is_int(ask_with("ask", &q).left_ms, times.known_for_ms - 10 * DAY_MS, "ten days without use");
+	(void)ask_with("renew", &q);
+	is_int(ask_with("ask", &q).left_ms, times.known_for_ms, "use renews it");
+	ok(about(strtoll(redis("PTTL " CLIENT), NULL, 10), times.known_for_ms), "and its life");
+	is_str(redis("EXISTS " KEY), "0", "and makes no triplet");
+	days_later(1);
+	(void)ask_with("allow", &q);
+	(void)ask_with("renew", &q);
+	is_int(record().passes, 1, "the use of a triplet");
+	(void)redis("DEL " KEY);
+	is_int(ask_with("peek", &q).left_ms, times.known_for_ms, "is one of its client, too");
+	/* One that waited when the client became known. */
+	put(KEY, "1 0 1 0 0 3600 -gn");
+	first_seen(MINUTE_MS + 1);
+	ok(about(ask_with("ask", &q).age_ms, 2 * MINUTE_MS - 1) && ask_with("ask", &q).decision == GREY_CLIENT,
+	   "what waits passes with its client");
+}
+
+/* ---- Memory ---- */
+
+static int64_t used_memory(void)
+{
+	struct redis_word words[] = { { "INFO", 4 }, { "memory", 6 } };
+	struct net_op *op = redis_ask(w, words, 2);
+	const char *p;
+	int64_t n;
+
+	fixture_await(w, op);
+	p = redis_result(op)->kind == REDIS_STRING ? strstr(redis_result(op)->str, "used_memory:") : NULL;
+	n = p != NULL ? strtoll(p + strlen("used_memory:"), NULL, 10) : 0;
+	net_op_free(&op);
+	return n;
+}
+
+/* As they come: a third by network, the rest by domain; addresses of 20 to 35 bytes. */
+static void name_key(char *buf, size_t size, unsigned i)
+{
+	static const char *const users[] = { "bounces", "newsletter", "alice.smith", "no-reply", "m.mueller" };
+	char identity[64];
+
+	if (i % 3 == 0)
+		snprintf(identity, sizeof identity, "%u.%u.%u.0/24", 1 + i % 223, i / 223 % 256, i / 7 % 256);
+	else
+		snprintf(identity, sizeof identity, "mail%u.example-%u.com", i % 9, i % 20000);
+	snprintf(buf, size, "millgate:grey:{%s}:%s@mail%u.example-%u.com:user%u@example.net", identity, users[i % 5],
+		 i % 9, i % 20000, i);
+}
+
+static void test_memory(void)
+{
+	static struct net_op *ops[BATCH];
+	struct grey_question q = question(NULL, "");
+	int64_t before, bytes;
+	size_t length = 0;
+	char key[256];
+
+	(void)redis("FLUSHALL");
+	before = used_memory();
+	q.times.delay_ms = 0; /* passed ones are the longer ones */
+	q.key = key;
+	for (unsigned i = 0; i < MANY; i += BATCH) {
+		for (unsigned k = 0; k < BATCH; k++) {
+			name_key(key, sizeof key, i + k);
+			length += strlen(key);
+			ops[k] = grey_script_ask(w, &script, "ask", &q);
+		}
+		if (!net_await(w, ops, BATCH, INT64_MAX))
+			diag("not all were answered");
+		for (unsigned k = 0; k < BATCH; k++)
+			net_op_free(&ops[k]);
+	}
+	is_int((int64_t)strtoll(redis("DBSIZE"), NULL, 10), MANY, "so many triplets");
+	bytes = (used_memory() - before) / MANY;
+	diag("%" PRId64 " bytes of Redis's memory for a triplet with a key of %zu bytes", bytes, length / MANY);
+	ok(bytes > 0 && bytes <= BYTES_MAX, "take at most %d bytes each: %" PRId64, (int)BYTES_MAX, bytes);
 }
 
 int main(void)
@@ -313,11 +495,14 @@ int main(void)
 	test_life();
 	test_renewal();
 	test_window();
-	test_no_delay();
+	test_delays();
 	test_peek();
 	test_allow();
 	test_foreign();
 	test_tell();
+	test_client();
+	test_client_renewal();
+	test_memory();
 	net_wait_free(&w);
 	net_stop(&net);
 	fixture_redis_stop(&server);

@@ -1,0 +1,94 @@
+#include "greylist/met.h"
+
+#include <string.h>
+
+#include "greylist/hostname.h"
+#include "greylist/sender.h"
+#include "mail/addr.h"
+#include "mail/psl.h"
+
+static const char *registrable(struct arena *a, const char *mailbox)
+{
+	const char *domain = addr_domain(a, mailbox), *r = domain != NULL ? psl_registrable(domain) : NULL;
+
+	return r != NULL ? r : domain;
+}
+
+bool grey_met_name(struct arena *a, const char *prefix, const struct fact_text *remote, const struct fact_text *local,
+		   struct grey_met *out)
+{
+	const char *own = grey_mailbox(a, local->folded, local->folded_n);
+
+	memset(out, 0, sizeof *out);
+	out->remote[GREY_MET_ADDRESS] = grey_mailbox(a, remote->folded, remote->folded_n);
+	if (own == NULL || out->remote[GREY_MET_ADDRESS] == NULL)
+		return false;
+	out->remote[GREY_MET_DOMAIN] = registrable(a, out->remote[GREY_MET_ADDRESS]);
+	for (unsigned i = 0; i < GREY_MET_KEYS; i++) {
+		const char *const parts[GREY_PARTS] = { out->remote[i], own };
+
+		if (out->remote[i] != NULL)
+			out->key[i] = grey_key(a, prefix, GREY_CORRESPONDENTS, parts);
+	}
+	return !arena_failed(a);
+}
+
+/* A name that was made from the client's address is its provider's, not its own. */
+static bool has_name_in(const struct check_call *c, const char *domain)
+{
+	const struct fact_value *f = &c->conn->facts.v[FACT_CLIENT_NAME];
+
+	for (unsigned i = 0; f->state == FACT_KNOWN && i < f->n; i++) {
+		const char *name = f->text[i].folded, *r = psl_registrable(name);
+
+		if (r != NULL && strcmp(r, domain) == 0 && !grey_hostname_is_generated(name, &c->conn->ip))
+			return true;
+	}
+	return false;
+}
+
+/* A pass that was made for this client will do: the domain is one that our user chose to write to. */
+static bool belongs_to(const struct check_call *c, const struct grey_identity *id, const char *domain)
+{
+	if (id->spf == GREY_SPF_PASS || (id->spf == GREY_SPF_WIDE && id->width != GREY_OPEN))
+		return true;
+	return has_name_in(c, domain);
+}
+
+static struct net_op *ask(struct check_call *c, const char *key)
+{
+	struct redis_word words[] = { { "EXISTS", 6 }, { key, strlen(key) } };
+
+	return redis_ask(c->wait, words, 2);
+}
+
+void grey_met_submit(struct check_call *c, const char *prefix, const struct grey_identity *id, struct grey_met *out)
+{
+	const struct fact_value *sender = &c->txn->facts.v[FACT_SENDER];
+
+	memset(out, 0, sizeof *out);
+	if (sender->state != FACT_KNOWN || sender->n == 0 || sender->text->folded_n == 0 ||
+	    !grey_met_name(c->arena, prefix, sender->text, c->rcpt->facts.v[FACT_RECIPIENT].text, out))
+		return;
+	if (id->spf != GREY_SPF_FAIL)
+		out->op[GREY_MET_ADDRESS] = ask(c, out->key[GREY_MET_ADDRESS]);
+	if (out->key[GREY_MET_DOMAIN] != NULL && belongs_to(c, id, out->remote[GREY_MET_DOMAIN]))
+		out->op[GREY_MET_DOMAIN] = ask(c, out->key[GREY_MET_DOMAIN]);
+}
+
+unsigned grey_met_result(const struct grey_met *m)
+{
+	for (unsigned i = 0; i < GREY_MET_KEYS; i++) {
+		const struct redis_value *v = redis_result(m->op[i]);
+
+		if (m->op[i] != NULL && v->kind == REDIS_INT && v->num > 0)
+			return i;
+	}
+	return GREY_MET_KEYS;
+}
+
+void grey_met_drop(struct grey_met *m)
+{
+	for (unsigned i = 0; i < GREY_MET_KEYS; i++)
+		net_op_free(&m->op[i]);
+}
