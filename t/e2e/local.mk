@@ -16,6 +16,11 @@ e2e_tests = \
 	t/e2e/hostile.py \
 	t/e2e/journal.py \
 	t/e2e/limits.py \
+	t/e2e/limits_away.py \
+	t/e2e/limits_hit.py \
+	t/e2e/limits_hold.py \
+	t/e2e/limits_parallel.py \
+	t/e2e/limits_rates.py \
 	t/e2e/lists.py \
 	t/e2e/load.py \
 	t/e2e/mixed.py \
