@@ -16,9 +16,9 @@ from dkim_keys import Key, lookup
 from message import header, message
 from smtp import attempt, sent, transaction
 from tap import diag, eq, like, ok, topic
-from world import World
+from world import SENDMAIL, World
 
-COUNT = 200  # messages that we sign, and that we verify
+COUNT = 60 if SENDMAIL else 200  # messages that we sign, and that we verify
 SEED = 6376
 
 CANONICALIZATIONS = ("relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple")
@@ -38,15 +38,24 @@ def words(rng, most):
     return " ".join(rng.choice(WORDS) for _ in range(rng.randint(1, most)))
 
 
+def address_field(rng, name):
+    """One that sendmail hands on as it came: it writes anew what is not in its own style."""
+    addresses = ["%s@%s.example" % (rng.choice("abc"), rng.choice("xyz")) for _ in range(rng.randint(1, 3))]
+    return ("%s: %s" % (name, ", ".join(addresses))).encode()
+
+
 def field(rng, name):
     """A field: folded, with white space in odd places, 8-bit, empty."""
+    if SENDMAIL and name in ("To", "Cc", "Reply-To"):
+        return address_field(rng, name)
     value = rng.choice([
         lambda: words(rng, 6),
         lambda: "  " + words(rng, 3) + "  ",
         lambda: words(rng, 3) + "\n " + words(rng, 3),
         lambda: words(rng, 3) + " \t \n\t  " + words(rng, 3) + "\n\t" + words(rng, 2),
         lambda: "x" * rng.randint(100, 900),
-        lambda: "",
+        # Instead of an empty one of these sendmail writes its own, and tells no filter.
+        lambda: "x" if SENDMAIL and name in ("Date", "Message-ID") else "",
         lambda: "\t" + words(rng, 2) + "\t",
     ])()
     colon = rng.choice([": ", ":", ":  ", ": \t"])
@@ -303,7 +312,8 @@ def check_expiry(w, key):
 
 def main():
     # Postfix would break lines of more than 998 bytes after they were signed, and complete addresses before.
-    with World("", settings="smtp_line_length_limit = 0\nlocal_header_rewrite_clients =") as w:
+    settings = "" if SENDMAIL else "smtp_line_length_limit = 0\nlocal_header_rewrite_clients ="
+    with World("", settings=settings) as w:
         keys = [Key(w, domain, algorithm, algorithm) for domain in DOMAINS.values() for algorithm in ("rsa", "ed25519")]
         canonicalization = {domain: c for c, domain in DOMAINS.items()}
         expire = Key(w, "expire.example", "e1")

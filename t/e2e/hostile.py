@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from message import message
 from smtp import transaction
 from tap import eq, ok, topic
-from world import World
+from world import SENDMAIL, World
 
 RULES = r"""
 greylist: { enabled = true; delay = "1h"; };
@@ -26,7 +26,9 @@ rules = ( { name = "no greylist"; match = "any";
 
 def lives(w, what, session, text, **options):
     outcome = transaction(session, text, **options)
-    ok(outcome.ok and w.gate.process.alive(), "%s: %r" % (what, outcome))
+    # sendmail's MaxHeadersLength is 32 kB.
+    too_large = SENDMAIL and outcome.status == "552 5.6.0"
+    ok((outcome.ok or too_large) and w.gate.process.alive(), "%s: %r" % (what, outcome))
 
 
 with World(RULES) as w:

@@ -31,7 +31,7 @@ with World(CONFIG, zone=ZONE) as w:
     topic("allow")
     ok(w.send(ip="203.0.113.7").ok, "the more specific entry wins over deny; listed and unknown, yet accepted at once")
     ok(w.send(ip="198.51.100.9", name="mail.partner.example").ok, "allowed by its confirmed name")
-    eq(w.send(ip="198.51.100.9", ptr="mail.partner.example").status, "554 5.7.1", "an unconfirmed name is nothing")
+    eq(w.send(ip="203.0.113.8", ptr="mail.partner.example").status, "554 5.7.1", "an unconfirmed name is nothing")
     ok(w.send(ip="198.18.1.1").ok, "an allowed network")
     eq(w.send(ip="198.18.66.1").status, "554 5.7.1", "a denied network within it")
     ok(w.send(sender="boss@example.org").ok, "an allowed sender, unverified = true: not greylisted")
