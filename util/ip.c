@@ -114,11 +114,25 @@ none:
 	return -1;
 }
 
+/* As inet_ntop() does it by way of sprintf(); each transaction shows its client several times. */
+static void format_v4(const uint8_t b[4], char *p)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (b[i] >= 100)
+			*p++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*p++ = (char)('0' + b[i] / 10 % 10);
+		*p++ = (char)('0' + b[i] % 10);
+		*p++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE])
 {
-	int family = ip->family == IP_V4 ? AF_INET : AF_INET6;
-
-	if (ip->family == IP_NONE || inet_ntop(family, ip->b, buf, IP_TEXT_SIZE) == NULL)
+	buf[0] = '\0';
+	if (ip->family == IP_V4)
+		format_v4(ip->b, buf);
+	else if (ip->family == IP_V6 && inet_ntop(AF_INET6, ip->b, buf, IP_TEXT_SIZE) == NULL)
 		buf[0] = '\0';
 	return buf;
 }

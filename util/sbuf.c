@@ -140,6 +140,17 @@ static bool disturbs(uint32_t c)
 	return (c >= 0x80 && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+/* How many bytes stand for themselves whatever is added to: printable ASCII without quotes and backslashes.  Most text is
+ * nothing else. */
+static size_t plain_run(const char *s, size_t n)
+{
+	size_t run = 0;
+
+	while (run < n && s[run] >= ' ' && s[run] <= '~' && s[run] != '"' && s[run] != '\\')
+		run++;
+	return run;
+}
+
 static void add_hex(struct sbuf *b, const char *s, size_t n)
 {
 	static const char digit[] = "0123456789abcdef";
@@ -159,6 +170,10 @@ void sbuf_add_safe(struct sbuf *b, const char *s, size_t n)
 	for (; n > 0 && !b->cut; s += step, n -= step) {
 		uint32_t c;
 
+		if ((step = plain_run(s, n)) > 0) {
+			sbuf_addn(b, s, step);
+			continue;
+		}
 		step = utf8_decode(s, n, &c);
 		if (step == 0)
 			add_hex(b, s, step = 1);
@@ -173,8 +188,17 @@ void sbuf_add_safe(struct sbuf *b, const char *s, size_t n)
 
 void sbuf_add_reply(struct sbuf *b, const char *s, size_t n)
 {
-	for (size_t i = 0; i < n && !b->cut; i++)
-		sbuf_addc(b, s[i] >= ' ' && s[i] <= '~' ? s[i] : '?');
+	size_t step;
+
+	for (; n > 0 && !b->cut; s += step, n -= step) {
+		step = plain_run(s, n);
+		if (step > 0) {
+			sbuf_addn(b, s, step);
+			continue;
+		}
+		step = 1;
+		sbuf_addc(b, s[0] == '"' || s[0] == '\\' ? s[0] : '?');
+	}
 }
 
 void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
@@ -185,6 +209,10 @@ void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
 	for (; n > 0 && !b->cut; s += step, n -= step) {
 		uint32_t c;
 
+		if ((step = plain_run(s, n)) > 0) {
+			sbuf_addn(b, s, step);
+			continue;
+		}
 		step = utf8_decode(s, n, &c);
 		if (step == 0) {
 			add_whole(b, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
@@ -214,13 +242,20 @@ void sbuf_add_key(struct sbuf *b, const char *s, size_t n)
 {
 	static const char digit[] = "0123456789ABCDEF";
 
-	for (size_t i = 0; i < n && !b->cut; i++) {
-		unsigned char c = (unsigned char)s[i];
-		char percent[] = { '%', digit[c >> 4], digit[c & 15] };
+	size_t run;
 
-		if (key_byte(s[i]))
-			sbuf_addc(b, s[i]);
-		else
+	while (n > 0 && !b->cut) {
+		for (run = 0; run < n && key_byte(s[run]); run++)
+			;
+		sbuf_addn(b, s, run);
+		s += run;
+		n -= run;
+		if (n > 0 && !b->cut) {
+			unsigned char c = (unsigned char)*s++;
+			char percent[] = { '%', digit[c >> 4], digit[c & 15] };
+
 			add_whole(b, percent, sizeof percent);
+			n--;
+		}
 	}
 }
