@@ -1,6 +1,7 @@
 #include "checks/dnsbl.h"
 
 #include "checks/common.h"
+#include "checks/dnsbl_exam.h"
 #include "checks/dnsbl_health.h"
 #include "checks/dnsbl_keep.h"
 
@@ -42,28 +43,12 @@ static void dnsbl_rules(const void *state, struct sbuf *out)
 
 /* ---- Asking ---- */
 
-/* Addresses that no list knows: asking would only tell the lists about our network. */
-static bool is_private(const struct ip *ip)
-{
-	static const struct ip_net nets[] = {
-		{ { IP_V4, { 0 } }, 8 },         { { IP_V4, { 10 } }, 8 },          { { IP_V4, { 127 } }, 8 },
-		{ { IP_V4, { 100, 64 } }, 10 },  { { IP_V4, { 169, 254 } }, 16 },   { { IP_V4, { 172, 16 } }, 12 },
-		{ { IP_V4, { 192, 168 } }, 16 }, { { IP_V6, { 0 } }, 127 }, /* :: and ::1 */
-		{ { IP_V6, { 0xfc } }, 7 },      { { IP_V6, { 0xfe, 0x80 } }, 10 },
-	};
-
-	for (unsigned i = 0; i < sizeof nets / sizeof nets[0]; i++)
-		if (ip_in_net(ip, &nets[i]))
-			return true;
-	return ip->family == IP_NONE;
-}
-
 static void dnsbl_start(struct check_call *c)
 {
 	const struct dnsbl_zones *lists = c->state;
 	struct dnsbl_asking *q;
 
-	if (is_private(&c->conn->ip))
+	if (dnsbl_is_private(&c->conn->ip))
 		return;
 	*c->slot = q = dnsbl_ask_begin(c->arena, lists, lists->n_zones);
 	dnsbl_ask_client(q, c->wait, &c->conn->ip);
@@ -77,7 +62,7 @@ static void dnsbl_finish(struct check_call *c)
 
 	fact_set_absent(names);
 	dnsbl_sum_begin(&sum, NULL);
-	if (!is_private(&c->conn->ip)) {
+	if (!dnsbl_is_private(&c->conn->ip)) {
 		dnsbl_await(*c->slot, c->wait, c->deadline_ms);
 		dnsbl_sum_add(&sum, *c->slot, DNSBL_OF_CLIENT, c->arena, names);
 	}

@@ -40,9 +40,9 @@ CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 	  "The score from which a client is refused; 0: none is, rules may read dnsbl_score.")                         \
 	S(GROUPS, lists, dnsbl_list_settings, NULL, "The lists.")                                                      \
 	S(DURATION, timeout, 0, "0", "How long to wait for all lists together; 0: as long as dns.timeout.")            \
-	S(DURATION, trust_for, 0, "30s",                                                                               \
-	  "How long it counts that random addresses (or names) were not all listed; a listing that comes later has "   \
-	  "some asked anew.  0: with every listing.")                                                                  \
+	S(DURATION, trust_for, 0, "0",                                                                                 \
+	  "Each listing is confirmed by two more questions, whose answers tell a list that lists everybody; how long " \
+	  "such a confirmation counts for other listings, for sites near a list's quota; 0: each has its own.")        \
 	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
 	  "When failed lists leave it open; inherit: what dns.on_error says.  A suspended list is as if it were not "  \
 	  "there.")                                                                                                    \

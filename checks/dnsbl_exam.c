@@ -18,10 +18,12 @@ enum {
 	LABEL_LETTERS = 14, /* of a random label: 2^65 of them */
 	V4_NIBBLES = 4,
 	LOOPBACK = 127,
+	MULTICAST = 224,
 	V6_GLOBAL = 0x20, /* 2000::/4, all that is given out of 2000::/3 but some */
 	V6_MAPPED = 12    /* ::ffff:0:0/96 ends here */
 };
-_Static_assert(2 * RANDOM_ALL <= DNSBL_EXAM_QUESTIONS, "questions do not fit");
+_Static_assert(DNSBL_PROBES_MAX + RANDOM_FIRST + RANDOM_ALL + NEIGHBOURS_MAX + 2 <= DNSBL_EXAM_QUESTIONS,
+	       "questions do not fit");
 
 /* ---- Names ---- */
 
@@ -33,6 +35,21 @@ int dnsbl_question_name(const struct dnsbl_zone *z, const struct dnsbl_subject *
 		return dns_reverse_name(&about->ip, z->zone, out, size);
 	n = snprintf(out, size, "%s.%s", about->domain, z->zone);
 	return n > 0 && (size_t)n < size && n < DNSBL_DOMAIN_SIZE ? 0 : -1;
+}
+
+bool dnsbl_is_private(const struct ip *ip)
+{
+	static const struct ip_net nets[] = {
+		{ { IP_V4, { 0 } }, 8 },         { { IP_V4, { 10 } }, 8 },          { { IP_V4, { 127 } }, 8 },
+		{ { IP_V4, { 100, 64 } }, 10 },  { { IP_V4, { 169, 254 } }, 16 },   { { IP_V4, { 172, 16 } }, 12 },
+		{ { IP_V4, { 192, 168 } }, 16 }, { { IP_V6, { 0 } }, 127 }, /* :: and ::1 */
+		{ { IP_V6, { 0xfc } }, 7 },      { { IP_V6, { 0xfe, 0x80 } }, 10 },
+	};
+
+	for (unsigned i = 0; i < sizeof nets / sizeof nets[0]; i++)
+		if (ip_in_net(ip, &nets[i]))
+			return true;
+	return ip->family == IP_NONE;
 }
 
 /* Not to be foreseen by whoever runs a list. */
@@ -73,14 +90,6 @@ static void make_canary(const struct dnsbl_exam *x, struct dnsbl_subject *s)
 	last[1] |= 0x80; /* lists have 127.0.0.0/16 for themselves */
 }
 
-static bool is_global(const uint8_t *b)
-{
-	enum { MULTICAST = 224 };
-
-	return b[0] != 0 && b[0] != 10 && b[0] != LOOPBACK && b[0] < MULTICAST && !(b[0] == 172 && b[1] / 16 == 1) &&
-	       !(b[0] == 192 && b[1] == 168) && !(b[0] == 169 && b[1] == 254) && !(b[0] == 100 && b[1] / 64 == 1);
-}
-
 static void make_random(const struct dnsbl_exam *x, struct dnsbl_subject *s)
 {
 	static const char *const tops[] = { "com", "net", "org", "de" };
@@ -101,7 +110,7 @@ static void make_random(const struct dnsbl_exam *x, struct dnsbl_subject *s)
 	}
 	do
 		random_bytes(s->ip.b, V4_NIBBLES);
-	while (!is_global(s->ip.b));
+	while (dnsbl_is_private(&s->ip) || s->ip.b[0] >= MULTICAST);
 }
 
 /* The next machine, or the next name: nobody has been asked about it. */
@@ -173,6 +182,19 @@ static void ask_neighbours(struct dnsbl_exam *x, const struct dnsbl_memory *memo
 	}
 }
 
+static void ask_sample(struct dnsbl_exam *x, const struct dnsbl_memory *memory, struct net_wait *w)
+{
+	bool other_side =
+		memory->n > 0 && !x->zone->domains && (memory->v[0].ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6);
+	struct dnsbl_subject s;
+
+	if (memory->n > 0 && !other_side)
+		make_neighbour(x, &memory->v[0], &s);
+	else
+		make_random(x, &s);
+	ask(x, DNSBL_EXAM_SAMPLE, NULL, &s, w);
+}
+
 void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
 		    const struct dnsbl_memory *memory, struct net_wait *w)
 {
@@ -195,7 +217,9 @@ void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl
 	}
 	if (parts & DNSBL_EXAM_RANDOM)
 		ask_random(x, RANDOM_FIRST, w);
-	if ((parts & DNSBL_EXAM_NEIGHBOURS) && memory != NULL)
+	if (parts & DNSBL_EXAM_SAMPLE)
+		ask_sample(x, memory, w);
+	if (parts & DNSBL_EXAM_NEIGHBOURS)
 		ask_neighbours(x, memory, w);
 }
 
@@ -209,6 +233,13 @@ const struct ip *dnsbl_answer_error(const struct dns_answer *a)
 	return NULL;
 }
 
+const char *dnsbl_failure(const struct net_op *op)
+{
+	if (op == NULL)
+		return "out of memory";
+	return net_op_done(op) ? dns_result(op)->why : "timeout";
+}
+
 struct tally {
 	unsigned asked, answered, listed;
 	const char *why; /* of a failure */
@@ -216,7 +247,7 @@ struct tally {
 
 static struct tally count(const struct dnsbl_exam *x, unsigned part)
 {
-	struct tally t = { .why = "no memory" };
+	struct tally t = { .asked = 0 };
 
 	for (unsigned i = 0; i < x->n; i++) {
 		const struct dns_answer *a = dns_result(x->ops[i]);
@@ -226,8 +257,8 @@ static struct tally count(const struct dnsbl_exam *x, unsigned part)
 		t.asked++;
 		t.answered += a->status != DNS_FAILED;
 		t.listed += a->status == DNS_OK;
-		if (a->status == DNS_FAILED && a->why != NULL)
-			t.why = a->why;
+		if (a->status == DNS_FAILED)
+			t.why = dnsbl_failure(x->ops[i]);
 	}
 	return t;
 }
@@ -236,9 +267,11 @@ bool dnsbl_exam_more(struct dnsbl_exam *x, struct net_wait *w)
 {
 	struct tally t = count(x, DNSBL_EXAM_RANDOM);
 
-	if (t.asked != RANDOM_FIRST || t.answered == 0 || t.listed < t.answered)
+	if (t.asked == 0)
+		t = count(x, DNSBL_EXAM_SAMPLE);
+	if (t.asked == 0 || t.listed == 0 || t.listed < t.answered)
 		return false;
-	ask_random(x, RANDOM_ALL - RANDOM_FIRST, w);
+	ask_random(x, RANDOM_ALL, w);
 	return true;
 }
 
@@ -256,13 +289,14 @@ __attribute__((format(printf, 3, 4))) static void find(struct dnsbl_exam *x, enu
 	va_end(ap);
 }
 
-static void judge_probe(struct dnsbl_exam *x, const struct dnsbl_probe *p, const struct dns_answer *a)
+static void judge_probe(struct dnsbl_exam *x, const struct dnsbl_probe *p, const struct net_op *op)
 {
+	const struct dns_answer *a = dns_result(op);
 	char text[IP_TEXT_SIZE];
 	const char *name = p->domain != NULL ? p->domain : ip_format(&p->ip, text);
 
 	if (a->status == DNS_FAILED)
-		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", a->why);
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", dnsbl_failure(op));
 	else if (p->listed && a->status == DNS_OK)
 		x->ipv6 = DNSBL_IPV6_YES;
 	else if (p->listed && p->optional)
@@ -314,7 +348,7 @@ void dnsbl_exam_judge(struct dnsbl_exam *x)
 	judge_errors(x);
 	for (unsigned i = 0; i < x->n; i++)
 		if (x->part[i] == DNSBL_EXAM_PROBES)
-			judge_probe(x, x->probe[i], dns_result(x->ops[i]));
+			judge_probe(x, x->probe[i], x->ops[i]);
 	judge_controls(x);
 	dnsbl_exam_end(x);
 }

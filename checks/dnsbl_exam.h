@@ -6,19 +6,21 @@
  *	canary		a random name that no list has: an address in 127.128.0.0/9, a random domain under "invalid".  Nobody has
  *			it in a cache, so it tells of now: of a list that lists the world since a second ago, of a resolver
  *			that rewrites NXDOMAIN, of a server that is away while the probes come out of a cache.
- *	random		random global addresses (random domains).  They tell of a list that lists the world but 127.0.0.0/8.
- *			Lists of dynamic addresses hold a third of IPv4, so one listing says nothing: only when all of the
- *			first RANDOM_FIRST are listed, are the others asked, and only all RANDOM_ALL say that the list is
- *			wrong (at a third, 1 in 40 million).
- *	neighbours	of clients that the list did not list lately: when nearly all of them are listed, it is the list that
- *			has changed.  The clients themselves would be answered out of a cache.
+ *	sample		the neighbour of a client (a name below a domain) that the list did not list lately; if there is
+ *			none, as below.  It tells of a list that lists the world but 127.0.0.0/8.
+ *	random		random global addresses (random domains).  Lists of dynamic addresses hold a third of IPv4, so one
+ *			listing says nothing: only when the sample, or all of the first RANDOM_FIRST, are listed, are
+ *			RANDOM_ALL more asked, and only all of these say that the list is wrong (at a third: 1 in 40 million).
+ *	neighbours	of many such clients: when nearly all of them are listed, it is the list that has changed.  The clients
+ *			themselves would be answered out of a cache.
  *
- * What is asked when.  The keeper asks the probes, the canary and the random addresses at start, hourly, and before a
- * suspended list comes back.  A session asks nothing more than its one question, unless that finds a listing that counts;
- * then, in one more round trip, the canary, and, once in trust_for, the random addresses: so a list that begins to list
- * the world refuses nobody, not even the first client, and a list with a quota is asked about a listed client twice, about
- * any other once.  (An entry with a negative weight refuses nobody by what it lists: its canary, too, is good for
- * trust_for.)  The keeper asks the controls in use anew before they are too old, so that sessions seldom wait for them.
+ * What is asked when.  The keeper asks the probes, the canary and random addresses at start, hourly, and before a suspended
+ * list comes back.  A session asks its one question and nothing more, unless that finds a listing that counts; then, in one
+ * more round trip, the canary and a sample.  So a list that begins to list the world refuses nobody, not even the first
+ * client, mail from clients that no list has costs what it did, and a list with a quota is asked three questions about a
+ * listed client; trust_for saves two of them for as long as it says.  Where all lists that have the client are allow
+ * lists, nothing is refused by mistake, and controls are good for HARMLESS_TRUST_MS.  Neighbours are asked when the list
+ * seems to list everybody of a sudden (dnsbl_guard.c).
  *
  * Inside checks/ only.  An examination belongs to one thread.
  */
@@ -32,7 +34,8 @@ enum {
 	DNSBL_EXAM_PROBES = 1 << 0,
 	DNSBL_EXAM_CANARY = 1 << 1,
 	DNSBL_EXAM_RANDOM = 1 << 2,
-	DNSBL_EXAM_NEIGHBOURS = 1 << 3
+	DNSBL_EXAM_NEIGHBOURS = 1 << 3,
+	DNSBL_EXAM_SAMPLE = 1 << 4
 };
 
 enum dnsbl_finding {
@@ -59,7 +62,7 @@ struct dnsbl_exam {
 	char why[DNSBL_WHY_SIZE]; /* SILENCE, WRONG: for people; names no zone */
 };
 
-/* Submits the first questions.  memory: for the neighbours; may be NULL. */
+/* Submits the first questions.  memory: for the neighbours, else not read. */
 void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
 		    const struct dnsbl_memory *memory, struct net_wait *w);
 
@@ -72,8 +75,14 @@ void dnsbl_exam_judge(struct dnsbl_exam *x);
 /* Gives the questions back. */
 void dnsbl_exam_end(struct dnsbl_exam *x);
 
+/* Addresses that no list knows: asking would only tell the lists about our network. */
+bool dnsbl_is_private(const struct ip *ip);
+
 /* The name under which a list is asked.  0, or -1 when it does not fit. */
 int dnsbl_question_name(const struct dnsbl_zone *z, const struct dnsbl_subject *about, char *out, size_t size);
+
+/* Why there is no answer; static. */
+const char *dnsbl_failure(const struct net_op *op);
 
 /* Whether an answer is one of a list: NULL, or the address that is an error of it. */
 struct dns_answer;

@@ -33,14 +33,13 @@ enum {
 	FAILED_MOST = 16,
 
 	/*
-	 * The jump.  The last JUMP_WINDOW different networks (or domains) that asked are nearly all listed, where of those
-	 * before them, at least JUMP_HISTORY, at most half were.  30 of 32 by chance at a rate of one half: 1 in 8 million.
-	 * A wave of spam from listed clients looks the same; so this is only a reason to examine the list, and that asks about
-	 * the neighbours of clients it did not list lately: a wave does not change what it says of them.  Once that was found
-	 * in order, the wave is left alone for JUMP_CALM_MS.
+	 * The jump.  The last JUMP_WINDOW different networks (or domains) that asked are all listed, where of those before
+	 * them, at least JUMP_HISTORY, at most half were: by chance 1 in 256 at a rate of one half, 1 in 15,000 at 0.3.  A
+	 * wave of spam from listed clients looks the same; so it is only a reason to ask, with the next listing, about the
+	 * neighbours of clients that the list did not list lately: a wave does not change what it says of them.  Once that
+	 * was found in order, the wave is left alone for JUMP_CALM_MS.
 	 */
-	JUMP_WINDOW = 32,
-	JUMP_LISTED = 30,
+	JUMP_WINDOW = 8,
 	JUMP_HISTORY = 64,
 	JUMP_CALM_MS = 300 * MS_PER_S,
 	RATE_ONE = 1 << 16, /* a rate of 1 */
@@ -63,8 +62,7 @@ struct dnsbl_guard {
 	/* counters and flags, read and written by all threads */
 	atomic_int standing; /* written under lock */
 	atomic_int ipv6;
-	atomic_int_fast64_t trusted_ms[DNSBL_SIDES];  /* controls asked then were clean; 0: never */
-	atomic_int_fast64_t believed_ms[DNSBL_SIDES]; /* the last listing */
+	atomic_int_fast64_t trusted_ms[DNSBL_SIDES]; /* controls asked then were clean; 0: never */
 	atomic_uint_fast64_t questions, hits, failures, errors, suspensions;
 
 	pthread_mutex_t lock;
@@ -82,7 +80,6 @@ struct dnsbl_guard {
 	unsigned history; /* networks that have left the window */
 	int rate;         /* their rate, of RATE_ONE */
 	int64_t jump_calm_ms;
-	bool jumped;
 	struct dnsbl_memory memory;
 	unsigned next_memory;
 };
@@ -134,7 +131,6 @@ static void forget_lately(struct dnsbl_guard *g)
 	g->failed = 0;
 	g->n_last = g->next_last = g->listed = 0;
 	g->silent = 0;
-	g->jumped = false;
 }
 
 static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
@@ -157,10 +153,8 @@ static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 	g->retry_ms = g->retry_ms * 2 < RETRY_MAX_MS ? g->retry_ms * 2 : RETRY_MAX_MS;
 	for (unsigned i = 0; i < DNSBL_SIDES; i++)
 		atomic_store_explicit(&g->trusted_ms[i], 0, memory_order_relaxed);
-	if (already && now_ms - g->suspended_ms >= MEMORY_MS) {
+	if (already && now_ms - g->suspended_ms >= MEMORY_MS)
 		g->memory.n = g->next_memory = 0;
-		g->jumped = false;
-	}
 	set_standing(g, DNSBL_SUSPENDED);
 }
 
@@ -208,8 +202,6 @@ void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_
 	} else if (was == DNSBL_DOUBTED) {
 		log_debug("dnsbl: list %s was doubted (%s) and is in order", z->name, g->why);
 	}
-	if (g->jumped)
-		g->jump_calm_ms = now_ms + JUMP_CALM_MS;
 	if (was != DNSBL_IN_FORCE)
 		forget_lately(g);
 	g->why[0] = '\0';
@@ -327,12 +319,6 @@ static void note_asker(struct dnsbl_guard *g, uint64_t key, bool listed)
 	g->next_last = (g->next_last + 1) % JUMP_WINDOW;
 }
 
-static bool jumps(const struct dnsbl_guard *g, int64_t now_ms)
-{
-	return g->n_last == JUMP_WINDOW && g->listed >= JUMP_LISTED && g->history >= JUMP_HISTORY &&
-	       g->rate <= RATE_ONE / 2 && now_ms >= g->jump_calm_ms;
-}
-
 static void remember(struct dnsbl_guard *g, const struct dnsbl_subject *about)
 {
 	g->memory.v[g->next_memory] = *about;
@@ -341,7 +327,7 @@ static void remember(struct dnsbl_guard *g, const struct dnsbl_subject *about)
 		g->memory.n++;
 }
 
-void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed, int64_t now_ms)
+void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed)
 {
 	struct dnsbl_guard *g = z->guard;
 	uint64_t key = key_of(z, about);
@@ -352,11 +338,30 @@ void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject
 		note_asker(g, key, listed);
 		if (!listed)
 			remember(g, about);
-		if (listed && jumps(g, now_ms)) {
-			g->jumped = true;
-			doubt(g, now_ms, "it lists nearly everybody all of a sudden");
-		}
 	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory)
+{
+	bool jump;
+
+	pthread_mutex_lock(&g->lock);
+	jump = g->listed == JUMP_WINDOW && g->history >= JUMP_HISTORY && g->rate <= RATE_ONE / 2 &&
+	       now_ms >= g->jump_calm_ms;
+	memory->n = 0;
+	if (jump)
+		*memory = g->memory;
+	else if (g->memory.n > 0)
+		memory->v[memory->n++] = g->memory.v[(unsigned)now_ms % g->memory.n];
+	pthread_mutex_unlock(&g->lock);
+	return jump;
+}
+
+void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms)
+{
+	pthread_mutex_lock(&g->lock);
+	g->jump_calm_ms = now_ms + JUMP_CALM_MS;
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -369,24 +374,14 @@ bool dnsbl_guard_trusts(const struct dnsbl_guard *g, enum dnsbl_side side, int64
 	return asked != 0 && asked >= since_ms;
 }
 
-void dnsbl_guard_believed(struct dnsbl_guard *g, enum dnsbl_side side, int64_t now_ms)
+void dnsbl_guard_believed(struct dnsbl_guard *g)
 {
 	count(&g->hits);
-	atomic_store_explicit(&g->believed_ms[side], now_ms, memory_order_relaxed);
 }
 
 void dnsbl_guard_controlled(struct dnsbl_guard *g, enum dnsbl_side side, int64_t asked_ms)
 {
 	atomic_store_explicit(&g->trusted_ms[side], asked_ms, memory_order_relaxed);
-}
-
-bool dnsbl_guard_wants_controls(const struct dnsbl_guard *g, enum dnsbl_side side, int64_t trust_ms, int64_t now_ms)
-{
-	int64_t asked = atomic_load_explicit(&g->trusted_ms[side], memory_order_relaxed);
-	int64_t hit = atomic_load_explicit(&g->believed_ms[side], memory_order_relaxed);
-
-	return dnsbl_guard_standing(g) == DNSBL_IN_FORCE && hit > asked && now_ms - asked >= trust_ms / 3 * 2 &&
-	       now_ms - asked < trust_ms;
 }
 
 bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory)
@@ -395,8 +390,7 @@ bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory 
 
 	pthread_mutex_lock(&g->lock);
 	due = now_ms >= g->next_exam_ms;
-	memory->n = 0;
-	if (due && g->jumped)
+	if (due && memory != NULL)
 		*memory = g->memory;
 	pthread_mutex_unlock(&g->lock);
 	return due;

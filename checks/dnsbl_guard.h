@@ -4,8 +4,8 @@
  *
  *	unproved	asked; a listing is believed when the session's own examination finds nothing wrong
  *	in force	asked; a listing is confirmed by fresh controls (dnsbl_exam.h)
- *	doubted		many failures, or far more listings than ever: not asked until the keeper has examined it, which
- *			takes a second; until then as a list that fails
+ *	doubted		many failures: not asked until the keeper has examined it, which takes a second; until then as a
+ *			list that fails
  *	suspended	not asked, as if it were not there; examined with growing pauses, and in force again once all is well
  *
  * Inside checks/ only.  All functions are thread-safe; now_ms is clock_mono_ms().
@@ -44,9 +44,9 @@ bool dnsbl_guard_trusts(const struct dnsbl_guard *g, enum dnsbl_side side, int64
 
 void dnsbl_guard_asked(struct dnsbl_guard *g);
 /* An answer about a client or domain: listed (with a code that counts) or not. */
-void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed, int64_t now_ms);
+void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed);
 /* A listing that was confirmed: it counts as a hit. */
-void dnsbl_guard_believed(struct dnsbl_guard *g, enum dnsbl_side side, int64_t now_ms);
+void dnsbl_guard_believed(struct dnsbl_guard *g);
 /* No answer; why is static. */
 void dnsbl_guard_failed(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
 /* An answer that is an error of the list. */
@@ -56,8 +56,6 @@ void dnsbl_guard_controlled(struct dnsbl_guard *g, enum dnsbl_side side, int64_t
 /* The list does something that no working list does; why is for people, without the zone. */
 void dnsbl_guard_suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
 
-/* ---- The keeper ---- */
-
 /* Clients (domains) that the list did not list lately, to be asked about when it seems to list everybody. */
 enum { DNSBL_REMEMBERED = 16 };
 struct dnsbl_memory {
@@ -65,11 +63,16 @@ struct dnsbl_memory {
 	unsigned n;
 };
 
-/* Whether an examination is due.  Then *memory is filled for one that is to ask about remembered clients, too. */
+/* Whether it lists everybody all of a sudden: then a listing counts only when most of *memory is not listed.  Else one of
+ * the memory is there, if there is any. */
+bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
+/* They are not. */
+void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms);
+
+/* ---- The keeper ---- */
+
+/* Whether an examination is due; *memory, which may be NULL, is for it. */
 bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
-/* Whether listings were believed since the controls of this side, which soon no longer count: worth asking them anew before
- * a session has to. */
-bool dnsbl_guard_wants_controls(const struct dnsbl_guard *g, enum dnsbl_side side, int64_t trust_ms, int64_t now_ms);
 
 /* The examination found nothing wrong; or no answers to go by.  What was wrong goes to dnsbl_guard_suspend(). */
 void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t now_ms);

@@ -7,7 +7,11 @@
 #include "util/bytes.h"
 #include "util/clock.h"
 
-enum { NAME_SIZE = 256, LABEL_MAX = 63 }; /* RFC 1035, section 2.3.4 */
+enum {
+	NAME_SIZE = 256, /* RFC 1035, section 2.3.4: 253 letters and the NUL, with room */
+	LABEL_MAX = 63,
+	HARMLESS_TRUST_MS = 30000 /* dnsbl_exam.h: where nothing is refused */
+};
 
 /* What a list said. */
 enum said {
@@ -25,6 +29,7 @@ struct question {
 	struct dnsbl_subject about;
 	struct net_op *op;       /* kept until the end: its answer is read */
 	struct dnsbl_exam *exam; /* of a listing that is to be confirmed */
+	bool listing;            /* the answer is one, be it true or not */
 	enum said said;
 	const char *why; /* SAID_FAILED; static */
 };
@@ -176,42 +181,70 @@ static bool counts(const struct dnsbl_asking *q, const struct question *k, const
 static void set_failed(struct question *k, const char *why)
 {
 	k->said = SAID_FAILED;
-	k->why = why != NULL ? why : "no answer";
+	k->why = why;
 }
 
-static void judge_failure(const struct dnsbl_asking *q, struct question *k, const struct dns_answer *a, int64_t now_ms)
+static void judge_failure(const struct dnsbl_asking *q, struct question *k, int64_t now_ms)
 {
 	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
 
+	set_failed(k, dnsbl_failure(k->op));
 	/* A list is not to blame when we ran out of time, or memory, before it could answer. */
 	if (k->op != NULL && (net_op_done(k->op) || now_ms - k->asked_ms >= q->lists->timeout_ms / 2))
-		dnsbl_guard_failed(z, a->why, now_ms);
-	set_failed(k, a->why);
+		dnsbl_guard_failed(z, k->why, now_ms);
 }
 
-/* What must be asked before a listing is believed (dnsbl_exam.h). */
-static unsigned wanted_controls(const struct dnsbl_asking *q, const struct question *k, int64_t now_ms)
+/* A zone's answer, read once: a late one must not be half seen.  A listing that counts is left to confirm(). */
+static void judge(const struct dnsbl_asking *q, struct question *k, int64_t now_ms)
 {
 	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
-	bool fresh = dnsbl_guard_trusts(z->guard, k->side, now_ms - q->lists->trust_ms);
-	unsigned parts = 0;
+	const struct dns_answer *a = dns_result(k->op);
+	const struct ip *error = dnsbl_answer_error(a);
 
+	if (a->status == DNS_FAILED) {
+		judge_failure(q, k, now_ms);
+	} else if (error != NULL) {
+		dnsbl_guard_error(z, error, now_ms);
+		k->said = SAID_LEFT_OUT;
+	} else {
+		k->listing = counts(q, k, a);
+		if (!k->listing)
+			k->said = SAID_CLEAR;
+		dnsbl_guard_answered(z, &k->about, k->listing);
+	}
+}
+
+/* What must be asked before a listing is believed (dnsbl_exam.h).  refuses: a listing of this batch could refuse. */
+static unsigned wanted_controls(const struct dnsbl_asking *q, const struct question *k, bool refuses, int64_t now_ms,
+				struct dnsbl_memory *memory)
+{
+	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
+	int64_t trust_ms = q->lists->trust_ms;
+
+	if (!refuses && trust_ms < HARMLESS_TRUST_MS)
+		trust_ms = HARMLESS_TRUST_MS;
 	if (dnsbl_guard_standing(z->guard) != DNSBL_IN_FORCE)
 		return DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM;
-	if (!fresh || q->lists->trust_ms == 0)
-		parts |= DNSBL_EXAM_RANDOM;
-	if (z->refuses || parts != 0)
-		parts |= DNSBL_EXAM_CANARY;
-	return parts;
+	if (dnsbl_guard_suspects(z->guard, now_ms, memory))
+		return DNSBL_EXAM_CANARY | DNSBL_EXAM_NEIGHBOURS;
+	if (trust_ms > 0 && dnsbl_guard_trusts(z->guard, k->side, now_ms - trust_ms))
+		return 0;
+	return DNSBL_EXAM_CANARY | DNSBL_EXAM_SAMPLE;
 }
 
-static void judge_listing(struct dnsbl_asking *q, struct question *k, struct net_wait *w, int64_t now_ms)
+static void confirm(struct dnsbl_asking *q, struct question *k, bool refuses, struct net_wait *w, int64_t now_ms)
 {
 	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
-	unsigned parts = wanted_controls(q, k, now_ms);
+	struct dnsbl_memory memory;
+	unsigned parts;
 
+	if (dnsbl_guard_standing(z->guard) == DNSBL_SUSPENDED) { /* another session has found out meanwhile */
+		k->said = SAID_LEFT_OUT;
+		return;
+	}
+	parts = wanted_controls(q, k, refuses, now_ms, &memory);
 	if (parts == 0) {
-		dnsbl_guard_believed(z->guard, k->side, now_ms);
+		dnsbl_guard_believed(z->guard);
 		k->said = SAID_LISTED;
 		return;
 	}
@@ -219,35 +252,25 @@ static void judge_listing(struct dnsbl_asking *q, struct question *k, struct net
 	if (k->exam == NULL)
 		set_failed(k, "out of memory");
 	else
-		dnsbl_exam_ask(k->exam, z, k->side, parts, NULL, w);
+		dnsbl_exam_ask(k->exam, z, k->side, parts, &memory, w);
 }
 
-/* A zone's answer, read once: a late one must not be half seen. */
-static void judge(struct dnsbl_asking *q, struct question *k, struct net_wait *w, int64_t now_ms)
+static void judge_all(struct dnsbl_asking *q, struct net_wait *w)
 {
-	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
-	const struct dns_answer *a = dns_result(k->op);
-	const struct ip *error = dnsbl_answer_error(a);
-	bool listed = error == NULL && counts(q, k, a);
+	int64_t now_ms = clock_mono_ms();
+	bool refuses = false;
 
-	if (a->status == DNS_FAILED) {
-		judge_failure(q, k, a, now_ms);
-	} else if (error != NULL) {
-		dnsbl_guard_error(z, error, now_ms);
-		k->said = SAID_LEFT_OUT;
-	} else {
-		dnsbl_guard_answered(z, &k->about, listed, now_ms);
-		k->said = SAID_CLEAR;
+	for (unsigned i = 0; i < q->n; i++) {
+		struct question *k = &q->v[i];
+
+		if (k->said != SAID_NOTHING_YET)
+			continue;
+		judge(q, k, now_ms);
+		refuses = refuses || (k->listing && q->lists->zones[k->zone].refuses);
 	}
-	if (!listed)
-		return;
-	k->said = SAID_NOTHING_YET;
-	if (dnsbl_guard_standing(z->guard) == DNSBL_SUSPENDED)
-		k->said = SAID_LEFT_OUT; /* another session has found out meanwhile */
-	else if (dnsbl_guard_standing(z->guard) == DNSBL_DOUBTED)
-		set_failed(k, "it is being examined");
-	else
-		judge_listing(q, k, w, now_ms);
+	for (unsigned i = 0; i < q->n; i++)
+		if (q->v[i].said == SAID_NOTHING_YET)
+			confirm(q, &q->v[i], refuses, w, now_ms);
 }
 
 static void conclude(const struct dnsbl_asking *q, struct question *k)
@@ -275,9 +298,11 @@ static void conclude(const struct dnsbl_asking *q, struct question *k)
 			k->said = SAID_CLEAR;
 			break;
 		}
-		if (x->parts & DNSBL_EXAM_RANDOM)
+		if (x->parts & DNSBL_EXAM_CANARY)
 			dnsbl_guard_controlled(z->guard, k->side, x->asked_ms);
-		dnsbl_guard_believed(z->guard, k->side, now_ms);
+		if (x->parts & DNSBL_EXAM_NEIGHBOURS)
+			dnsbl_guard_cleared(z->guard, now_ms);
+		dnsbl_guard_believed(z->guard);
 		k->said = SAID_LISTED;
 		break;
 	}
@@ -332,15 +357,10 @@ static void await_exams(struct dnsbl_asking *q, struct net_wait *w, int64_t dead
 
 void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms)
 {
-	int64_t now_ms;
-
 	if (q == NULL)
 		return;
 	await_answers(q, w, deadline_ms);
-	now_ms = clock_mono_ms();
-	for (unsigned i = 0; i < q->n; i++)
-		if (q->v[i].said == SAID_NOTHING_YET)
-			judge(q, &q->v[i], w, now_ms);
+	judge_all(q, w);
 	await_exams(q, w, deadline_ms);
 	for (unsigned i = 0; i < q->n; i++)
 		if (q->v[i].exam != NULL)

@@ -13,20 +13,20 @@ struct round {
 	struct dnsbl_exam exam[DNSBL_SIDES];
 };
 
-static void begin(struct round *r, const struct dnsbl_zone *z, int64_t trust_ms, int64_t now_ms, struct net_wait *w)
+static void begin(struct round *r, const struct dnsbl_zone *z, int64_t now_ms, struct net_wait *w)
 {
-	const unsigned all = DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM | DNSBL_EXAM_NEIGHBOURS;
-	const unsigned controls = DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM;
+	unsigned parts = DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM;
 	struct dnsbl_memory memory;
 
-	r->due = dnsbl_guard_due(z->guard, now_ms, &memory);
+	if (!dnsbl_guard_due(z->guard, now_ms, &memory))
+		return;
+	if (dnsbl_guard_standing(z->guard) == DNSBL_SUSPENDED)
+		parts |= DNSBL_EXAM_NEIGHBOURS;
+	r->due = true;
 	for (unsigned side = 0; side < DNSBL_SIDES; side++) {
-		if (side == DNSBL_SIDE_V6 && z->domains)
-			continue;
-		r->asked[side] =
-			r->due || dnsbl_guard_wants_controls(z->guard, (enum dnsbl_side)side, trust_ms, now_ms);
+		r->asked[side] = side != DNSBL_SIDE_V6 || !z->domains;
 		if (r->asked[side])
-			dnsbl_exam_ask(&r->exam[side], z, (enum dnsbl_side)side, r->due ? all : controls, &memory, w);
+			dnsbl_exam_ask(&r->exam[side], z, (enum dnsbl_side)side, parts, &memory, w);
 	}
 }
 
@@ -79,8 +79,6 @@ static void end(struct round *r, const struct dnsbl_zone *z, int64_t now_ms)
 	for (unsigned side = 0; side < DNSBL_SIDES; side++)
 		if (r->asked[side] && r->exam[side].finding == DNSBL_FOUND_NOTHING)
 			dnsbl_guard_controlled(z->guard, (enum dnsbl_side)side, r->exam[side].asked_ms);
-	if (!r->due)
-		return; /* controls without an answer: the next session asks its own */
 	if (v4->finding == DNSBL_FOUND_SILENCE) {
 		dnsbl_guard_silent(z, v4->why, now_ms);
 		return;
@@ -90,23 +88,35 @@ static void end(struct round *r, const struct dnsbl_zone *z, int64_t now_ms)
 	dnsbl_guard_passed(z, ipv6, now_ms);
 }
 
+static bool any_due(const struct dnsbl_zones *lists, int64_t now_ms)
+{
+	for (unsigned i = 0; i < lists->n_zones; i++)
+		if (dnsbl_guard_due(lists->zones[i].guard, now_ms, NULL))
+			return true;
+	return false;
+}
+
 void dnsbl_keep(const struct dnsbl_zones *lists, struct net_wait *w, int64_t deadline_ms)
 {
 	int64_t now_ms = clock_mono_ms(), until = now_ms + lists->timeout_ms;
-	struct round *rounds = calloc(lists->n_zones, sizeof *rounds);
+	struct round *rounds;
 
+	if (!any_due(lists, now_ms))
+		return;
+	rounds = calloc(lists->n_zones, sizeof *rounds);
 	if (rounds == NULL)
 		return; /* the next second */
 	if (until > deadline_ms)
 		until = deadline_ms;
 	for (unsigned i = 0; i < lists->n_zones; i++)
-		begin(&rounds[i], &lists->zones[i], lists->trust_ms, now_ms, w);
+		begin(&rounds[i], &lists->zones[i], now_ms, w);
 	await(rounds, lists->n_zones, w, until);
 	if (ask_more(rounds, lists->n_zones, w))
 		await(rounds, lists->n_zones, w, deadline_ms);
 	now_ms = clock_mono_ms();
 	for (unsigned i = 0; i < lists->n_zones; i++)
-		end(&rounds[i], &lists->zones[i], now_ms);
+		if (rounds[i].due)
+			end(&rounds[i], &lists->zones[i], now_ms);
 	free(rounds);
 }
 

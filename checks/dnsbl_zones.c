@@ -10,8 +10,7 @@
 enum {
 	ZONE_MAX = 189, /* octets: 253 of a name (RFC 1035, section 2.3.4), 64 of reversed nibbles before the zone */
 	LABEL_MAX = 63,
-	KEY_MIN = 20, /* letters: the shortest label that is taken for a customer's key */
-	PROBES_MAX = 8
+	KEY_MIN = 20 /* letters: the shortest label that is taken for a customer's key */
 };
 
 static const struct name_value of_names[] = {
@@ -151,8 +150,8 @@ static void read_probes(struct dnsbl_zone *z, const struct conf_strings *set, st
 				 : sizeof address_probes / sizeof address_probes[0];
 	if (set->n == 0)
 		return;
-	if (set->n > PROBES_MAX) {
-		error_add(errors, set->v[0].file, set->v[0].line, "probe: %d names are enough", PROBES_MAX);
+	if (set->n > DNSBL_PROBES_MAX) {
+		error_add(errors, set->v[0].file, set->v[0].line, "probe: %d names are enough", DNSBL_PROBES_MAX);
 		return;
 	}
 	v = arena_calloc(a, set->n, sizeof *v);

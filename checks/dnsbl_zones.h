@@ -30,6 +30,8 @@ struct dnsbl_probe {
 	bool optional; /* when it is not listed, the list has no IPv6, which is normal */
 };
 
+enum { DNSBL_PROBES_MAX = 8 }; /* of one list */
+
 struct dnsbl_zone {
 	const char *zone; /* may hold a key: only for asking */
 	const char *name; /* of its first entry; for people */

@@ -45,7 +45,7 @@ static const struct command commands[] = {
 	{ "dnsbl", "status", "print how the DNS lists of the running daemon are doing",
 	  "ok         in force: asked, and believed\n"
 	  "unproved   not probed yet\n"
-	  "doubted    being examined: many failures, or far more listings than ever\n"
+	  "doubted    being examined, after many failures\n"
 	  "suspended  left out, and why, until it works again\n",
 	  .run = command_dnsbl },
 	{ "status", "", "print the running daemon's counters, as JSON", NULL, .run = command_status },
