@@ -10,6 +10,7 @@ e2e_tests = \
 	t/e2e/dmarc.py \
 	t/e2e/dns_away.py \
 	t/e2e/dnsbl.py \
+	t/e2e/dnsbl_domains.py \
 	t/e2e/dnsbl_failures.py \
 	t/e2e/fcrdns.py \
 	t/e2e/greylist.py \
