@@ -120,6 +120,9 @@ sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 	c.resolve = milter_macro(ctx, "{client_resolve}");
 	/* sendmail's host name may be one that the client gave itself. */
 	c.name = !c.resolve || ascii_equal(c.resolve, "OK") ? real_name(host) : NULL;
+	/* sendmail says FORGED also when it could not look the name up just now: then DNS is asked again. */
+	if (c.resolve && ascii_equal(c.resolve, "FORGED"))
+		c.resolve = NULL;
 	c.ptr = real_name(milter_macro(ctx, "{client_ptr}"));
 	/* Without SMTP: Postfix has a queue id at once and no port, sendmail has no address. */
 	c.smtp = addr && !(port == 0 && milter_macro(ctx, "i"));
