@@ -11,17 +11,19 @@
 #define HARVEST_SETTINGS(S)                                                                                            \
 	S(BOOL, enabled, 0, "true",                                                                                    \
 	  "Whether recipients that the MTA refuses as unknown (5.1.1 and 5.1.2) are counted: per client (IPv6: per "   \
-	  "/64), of inbound mail alone.  The policy protocol does not tell of them: this needs the milter.")           \
+	  "/64), of inbound mail alone.  This needs the milter: the policy protocol does not tell of them.  "          \
+	  "sendmail tells of users whom its local mailer does not know, not of those whom its rules refuse, as "       \
+	  "virtusertable does.")                                                                                       \
 	S(INT, slow_after, CONF_RANGE(0, HARVEST_COUNT_MAX), "3",                                                      \
 	  "After so many unknown recipients within `per`, further ones are answered late; 0: never.")                  \
 	S(DURATION, delay, 0, "2s", "How late; at most 5s, and never so late that the MTA would lose patience.")       \
 	S(INT, max_sleepers, CONF_RANGE(0, HARVEST_SLEEPERS_MAX), "16",                                                \
 	  "How many sessions may be held up so at the same time; further ones are answered at once.")                  \
 	S(INT, close_after, CONF_RANGE(0, HARVEST_COUNT_MAX), "10",                                                    \
-	  "After so many, a session that brings one more is ended at its next MAIL or accepted recipient (421 "        \
-	  "4.7.0); 0: never.")                                                                                         \
+	  "From so many on, a session that brings an unknown recipient is ended at its next MAIL or accepted "         \
+	  "recipient (421 4.7.0); 0: never.")                                                                          \
 	S(INT, refuse_after, CONF_RANGE(0, HARVEST_COUNT_MAX), "30",                                                   \
-	  "After so many, the client's mail is refused (421 4.7.0) for the time of refuse_for; 0: never.")             \
+	  "With so many, the client is refused (421 4.7.0) for the time of refuse_for; 0: never.")                     \
 	S(DURATION, per, 0, "1h", "The period, which begins with the client's first unknown recipient.")               \
 	S(DURATION, refuse_for, 0, "1h", "How long a client is refused; then it is counted anew.")                     \
 	S(ENUM, refuse_at, harvest_refuse_at, "mail",                                                                  \

@@ -15,6 +15,7 @@ e2e_tests = \
 	t/e2e/fcrdns.py \
 	t/e2e/greylist.py \
 	t/e2e/harvest.py \
+	t/e2e/harvest_sendmail.py \
 	t/e2e/hostile.py \
 	t/e2e/journal.py \
 	t/e2e/limits.py \

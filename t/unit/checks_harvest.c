@@ -134,6 +134,7 @@ static void test_replies(struct check_fixture *f)
 		{ UNKNOWN, true },
 		{ "5.1.1", true },
 		{ "5.1.2 no such host", true },
+		{ "5.1.1 550 5.1.1 User unknown", true }, /* sendmail */
 		{ "550 5.1.1 <x>... User unknown", true },
 		{ "550-5.1.1 of several lines", true },
 		{ "4.1.1 unverified address", false },
