@@ -2,13 +2,19 @@
  * DNS lists of clients (RFC 5782): deny lists and, with a negative weight, allow lists.
  *
  * What a failed list does.  The score is the sum of the weights of the entries that list the client; a list that fails
- * (no answer, SERVFAIL, an answer that is an error) leaves it open between the least and the most that it could be.
+ * (no answer, SERVFAIL, a listing that could not be confirmed) leaves it open between the least and the most that it could
+ * be.
  *   - The least reaches reject_at: the refusal is certain whatever the failed lists would say; the facts are known.
  *   - The most stays below reject_at: no refusal is possible; dnsbl_score is known, dnsbl is unavailable (a rule that asks
  *     for the absence of a name must not fire because that list failed).
  *   - Anything between, or no reject_at at all: both are unavailable, and follow on_error.
  * A known score is the least that it can be: a rule with a threshold of its own never refuses a client on the strength
  * of an answer that an allow list did not get to give.
+ *
+ * What a suspended list does: nothing, as if its entry were not there; on_error is for the few failures until a list is
+ * suspended.  To defer for a list that is away for days would take mail down, and so would an allow list that leaves every
+ * score open: with it all the others could refuse nobody.  Only for those whom an allow list saved lately, its last word
+ * stands.
  */
 #ifndef MILLGATE_CHECKS_DNSBL_H
 #define MILLGATE_CHECKS_DNSBL_H

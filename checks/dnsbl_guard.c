@@ -32,30 +32,13 @@ enum {
 	FAILED_WINDOW = 32,
 	FAILED_MOST = 16,
 
-	/*
-	 * The jump.  The last JUMP_WINDOW different networks (or domains) that asked are all listed, where of those before
-	 * them, at least JUMP_HISTORY, at most half were: by chance 1 in 256 at a rate of one half, 1 in 15,000 at 0.3.  A
-	 * wave of spam from listed clients looks the same; so it is only a reason to ask, with the next listing, about the
-	 * neighbours of clients that the list did not list lately: a wave does not change what it says of them.  Once that
-	 * was found in order, the wave is left alone for JUMP_CALM_MS.
-	 */
-	JUMP_WINDOW = 8,
-	JUMP_HISTORY = 64,
+	/* A jump whose neighbours were found in order was a wave of spam: it is left alone for so long. */
 	JUMP_CALM_MS = 300 * MS_PER_S,
-	RATE_ONE = 1 << 16, /* a rate of 1 */
-	RATE_SHARE = 8,     /* the long-term rate moves by 1/2^8 with each network */
 	/* A suspended list still lists what was remembered: after so long the memory is what is wrong. */
 	MEMORY_MS = 3600 * MS_PER_S,
-
-	V4_NETWORK = 24,
-	V6_NETWORK = 64,
+	/* Clients that an allow list saved lately. */
+	SAVED = 256,
 	WHY_SIZE = 160
-};
-
-/* One network or domain that asked. */
-struct asker {
-	uint64_t key;
-	bool listed;
 };
 
 struct dnsbl_guard {
@@ -74,14 +57,11 @@ struct dnsbl_guard {
 	unsigned silent;    /* examinations without an answer */
 	/* failures */
 	uint32_t failed; /* the last FAILED_WINDOW, newest in bit 0 */
-	/* the rate of listings */
-	struct asker last[JUMP_WINDOW];
-	unsigned n_last, next_last, listed;
-	unsigned history; /* networks that have left the window */
-	int rate;         /* their rate, of RATE_ONE */
+	/* listings */
+	struct dnsbl_rate rate;
 	int64_t jump_calm_ms;
-	struct dnsbl_memory memory;
-	unsigned next_memory;
+	uint64_t saved[SAVED];
+	unsigned next_saved;
 };
 
 static const char *const standing_names[] = { [DNSBL_UNPROVED] = "unproved",
@@ -129,7 +109,7 @@ static void set_standing(struct dnsbl_guard *g, enum dnsbl_standing s)
 static void forget_lately(struct dnsbl_guard *g)
 {
 	g->failed = 0;
-	g->n_last = g->next_last = g->listed = 0;
+	dnsbl_rate_restart(&g->rate);
 	g->silent = 0;
 }
 
@@ -154,7 +134,7 @@ static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 	for (unsigned i = 0; i < DNSBL_SIDES; i++)
 		atomic_store_explicit(&g->trusted_ms[i], 0, memory_order_relaxed);
 	if (already && now_ms - g->suspended_ms >= MEMORY_MS)
-		g->memory.n = g->next_memory = 0;
+		g->rate.memory.n = g->rate.next_memory = 0;
 	set_standing(g, DNSBL_SUSPENDED);
 }
 
@@ -272,73 +252,15 @@ void dnsbl_guard_error(const struct dnsbl_zone *z, const struct ip *answer, int6
 	dnsbl_guard_suspend(z, text, now_ms);
 }
 
-/* ---- What sessions see: the rate of listings ---- */
-
-static uint64_t hash(const void *p, size_t n)
-{
-	const unsigned char *b = p;
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: for telling networks apart, not against enemies */
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 0x100000001b3u;
-	return h;
-}
-
-static uint64_t key_of(const struct dnsbl_zone *z, const struct dnsbl_subject *about)
-{
-	struct ip net;
-
-	if (z->domains)
-		return hash(about->domain, strlen(about->domain));
-	net = ip_mask(&about->ip, about->ip.family == IP_V4 ? V4_NETWORK : V6_NETWORK);
-	return hash(net.b, sizeof net.b);
-}
-
-static bool asked_lately(const struct dnsbl_guard *g, uint64_t key)
-{
-	for (unsigned i = 0; i < g->n_last; i++)
-		if (g->last[i].key == key)
-			return true;
-	return false;
-}
-
-static void note_asker(struct dnsbl_guard *g, uint64_t key, bool listed)
-{
-	struct asker *slot = &g->last[g->next_last];
-
-	if (g->n_last == JUMP_WINDOW) {
-		g->rate += ((slot->listed ? RATE_ONE : 0) - g->rate) / (1 << RATE_SHARE);
-		g->listed -= slot->listed;
-		if (g->history < JUMP_HISTORY && ++g->history == JUMP_HISTORY)
-			g->rate = g->rate * (1 << RATE_SHARE) / JUMP_HISTORY; /* it began at 0 */
-	} else {
-		g->n_last++;
-	}
-	*slot = (struct asker){ key, listed };
-	g->listed += listed;
-	g->next_last = (g->next_last + 1) % JUMP_WINDOW;
-}
-
-static void remember(struct dnsbl_guard *g, const struct dnsbl_subject *about)
-{
-	g->memory.v[g->next_memory] = *about;
-	g->next_memory = (g->next_memory + 1) % DNSBL_REMEMBERED;
-	if (g->memory.n < DNSBL_REMEMBERED)
-		g->memory.n++;
-}
+/* ---- What sessions see: listings ---- */
 
 void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed)
 {
 	struct dnsbl_guard *g = z->guard;
-	uint64_t key = key_of(z, about);
 
 	pthread_mutex_lock(&g->lock);
 	note_outcome(g, false);
-	if (!asked_lately(g, key)) {
-		note_asker(g, key, listed);
-		if (!listed)
-			remember(g, about);
-	}
+	dnsbl_rate_note(&g->rate, about, listed);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -347,13 +269,12 @@ bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_me
 	bool jump;
 
 	pthread_mutex_lock(&g->lock);
-	jump = g->listed == JUMP_WINDOW && g->history >= JUMP_HISTORY && g->rate <= RATE_ONE / 2 &&
-	       now_ms >= g->jump_calm_ms;
+	jump = dnsbl_rate_jumps(&g->rate) && now_ms >= g->jump_calm_ms;
 	memory->n = 0;
 	if (jump)
-		*memory = g->memory;
-	else if (g->memory.n > 0)
-		memory->v[memory->n++] = g->memory.v[(unsigned)now_ms % g->memory.n];
+		*memory = g->rate.memory;
+	else if (g->rate.memory.n > 0)
+		memory->v[memory->n++] = g->rate.memory.v[(unsigned)now_ms % g->rate.memory.n];
 	pthread_mutex_unlock(&g->lock);
 	return jump;
 }
@@ -363,6 +284,51 @@ void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms)
 	pthread_mutex_lock(&g->lock);
 	g->jump_calm_ms = now_ms + JUMP_CALM_MS;
 	pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- Allow lists ---- */
+
+/* An entry of the list and what it was asked about, the client itself and not its network. */
+static uint64_t saved_key(const struct dnsbl_subject *about, unsigned entry)
+{
+	struct dnsbl_subject self = *about;
+
+	if (self.ip.family != IP_NONE) { /* the address as a name, so that the network is all of it */
+		self.ip.family = IP_NONE;
+		ip_format(&about->ip, self.domain);
+	}
+	return dnsbl_rate_key(&self) + entry + 1;
+}
+
+static bool is_saved(const struct dnsbl_guard *g, uint64_t key)
+{
+	for (unsigned i = 0; i < SAVED; i++)
+		if (g->saved[i] == key)
+			return true;
+	return false;
+}
+
+void dnsbl_guard_save(struct dnsbl_guard *g, const struct dnsbl_subject *about, unsigned entry)
+{
+	uint64_t key = saved_key(about, entry);
+
+	pthread_mutex_lock(&g->lock);
+	if (!is_saved(g, key)) {
+		g->saved[g->next_saved] = key;
+		g->next_saved = (g->next_saved + 1) % SAVED;
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+bool dnsbl_guard_saved(struct dnsbl_guard *g, const struct dnsbl_subject *about, unsigned entry)
+{
+	uint64_t key = saved_key(about, entry);
+	bool found;
+
+	pthread_mutex_lock(&g->lock);
+	found = is_saved(g, key);
+	pthread_mutex_unlock(&g->lock);
+	return found;
 }
 
 /* ---- Controls ---- */
@@ -391,7 +357,7 @@ bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory 
 	pthread_mutex_lock(&g->lock);
 	due = now_ms >= g->next_exam_ms;
 	if (due && memory != NULL)
-		*memory = g->memory;
+		*memory = g->rate.memory;
 	pthread_mutex_unlock(&g->lock);
 	return due;
 }

@@ -13,6 +13,7 @@
 #ifndef MILLGATE_CHECKS_DNSBL_GUARD_H
 #define MILLGATE_CHECKS_DNSBL_GUARD_H
 
+#include "checks/dnsbl_rate.h"
 #include "checks/dnsbl_zones.h"
 
 enum dnsbl_standing { DNSBL_UNPROVED, DNSBL_IN_FORCE, DNSBL_DOUBTED, DNSBL_SUSPENDED };
@@ -23,13 +24,6 @@ enum dnsbl_side { DNSBL_SIDE_V4, DNSBL_SIDE_V6, DNSBL_SIDES };
 
 /* Whether a list has IPv6 at all: without its test entry it has none, which is normal. */
 enum dnsbl_ipv6 { DNSBL_IPV6_UNKNOWN, DNSBL_IPV6_NO, DNSBL_IPV6_YES };
-
-/* What a list was asked about. */
-enum { DNSBL_DOMAIN_SIZE = 254 }; /* RFC 1035, section 2.3.4, and the NUL */
-struct dnsbl_subject {
-	struct ip ip;
-	char domain[DNSBL_DOMAIN_SIZE]; /* of lists of domains */
-};
 
 struct dnsbl_guard *dnsbl_guard_new(struct arena *a);
 void dnsbl_guard_release(struct dnsbl_guard *g);
@@ -56,18 +50,18 @@ void dnsbl_guard_controlled(struct dnsbl_guard *g, enum dnsbl_side side, int64_t
 /* The list does something that no working list does; why is for people, without the zone. */
 void dnsbl_guard_suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
 
-/* Clients (domains) that the list did not list lately, to be asked about when it seems to list everybody. */
-enum { DNSBL_REMEMBERED = 16 };
-struct dnsbl_memory {
-	struct dnsbl_subject v[DNSBL_REMEMBERED];
-	unsigned n;
-};
-
 /* Whether it lists everybody all of a sudden: then a listing counts only when most of *memory is not listed.  Else one of
  * the memory is there, if there is any. */
 bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
 /* They are not. */
 void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms);
+
+/*
+ * An entry of an allow list speaks for somebody whom another list has.  While the allow list is suspended, its last word
+ * for those it saved lately stands: its failure must not have them refused.
+ */
+void dnsbl_guard_save(struct dnsbl_guard *g, const struct dnsbl_subject *about, unsigned entry);
+bool dnsbl_guard_saved(struct dnsbl_guard *g, const struct dnsbl_subject *about, unsigned entry);
 
 /* ---- The keeper ---- */
 

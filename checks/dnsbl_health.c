@@ -70,6 +70,12 @@ static bool was_asked(struct dnsbl_asking *q, unsigned zone, unsigned of, const 
 	return false;
 }
 
+static void set_failed(struct question *k, const char *why)
+{
+	k->said = SAID_FAILED;
+	k->why = why;
+}
+
 static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, unsigned of,
 		     const struct dnsbl_subject *about)
 {
@@ -78,7 +84,7 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 	struct question *k;
 	char name[NAME_SIZE];
 
-	if (q->n == q->most || standing == DNSBL_SUSPENDED || was_asked(q, zone, of, about))
+	if (q->n == q->most || was_asked(q, zone, of, about))
 		return;
 	if (about->ip.family == IP_V6 && dnsbl_guard_ipv6(z->guard) == DNSBL_IPV6_NO)
 		return;
@@ -90,9 +96,12 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 				.side = about->ip.family == IP_V6 ? DNSBL_SIDE_V6 : DNSBL_SIDE_V4,
 				.asked_ms = clock_mono_ms(),
 				.about = *about };
+	if (standing == DNSBL_SUSPENDED) {
+		k->said = SAID_LEFT_OUT;
+		return;
+	}
 	if (standing == DNSBL_DOUBTED) {
-		k->said = SAID_FAILED;
-		k->why = "it is being examined";
+		set_failed(k, "it is being examined");
 		return;
 	}
 	dnsbl_guard_asked(z->guard);
@@ -176,12 +185,6 @@ static bool counts(const struct dnsbl_asking *q, const struct question *k, const
 		if (entry_hears(&q->lists->entries[i], k) && entry_lists(&q->lists->entries[i], a))
 			return true;
 	return false;
-}
-
-static void set_failed(struct question *k, const char *why)
-{
-	k->said = SAID_FAILED;
-	k->why = why;
 }
 
 static void judge_failure(const struct dnsbl_asking *q, struct question *k, int64_t now_ms)
@@ -367,21 +370,12 @@ void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms
 			conclude(q, &q->v[i]);
 }
 
-/* ---- What the answers come to ---- */
+/* ---- Reading ---- */
 
-void dnsbl_sum_begin(struct dnsbl_sum *sum, const struct fact_value *base)
+unsigned dnsbl_heard(const struct dnsbl_asking *q, unsigned entry, unsigned of, const char **why)
 {
-	*sum = (struct dnsbl_sum){ 0 };
-	if (base != NULL && base->state == FACT_KNOWN)
-		sum->least = sum->most = base->num;
-	else if (base != NULL && base->state == FACT_UNAVAILABLE)
-		sum->open = base;
-}
-
-/* What an entry has heard about everything it was asked. */
-static enum said heard(const struct dnsbl_asking *q, const struct dnsbl_entry *e, unsigned of, const char **why)
-{
-	enum said said = SAID_CLEAR;
+	const struct dnsbl_entry *e = &q->lists->entries[entry];
+	unsigned heard = 0;
 
 	for (unsigned i = 0; i < q->n; i++) {
 		const struct question *k = &q->v[i];
@@ -389,68 +383,32 @@ static enum said heard(const struct dnsbl_asking *q, const struct dnsbl_entry *e
 		if ((k->of & of) == 0 || !entry_hears(e, k))
 			continue;
 		if (k->said == SAID_LISTED && entry_lists(e, dns_result(k->op)))
-			return SAID_LISTED;
+			heard |= DNSBL_HEARD_LISTED;
+		if (k->said == SAID_LEFT_OUT && e->weight < 0 &&
+		    dnsbl_guard_saved(q->lists->zones[k->zone].guard, &k->about, entry))
+			heard |= DNSBL_HEARD_LISTED;
 		if (k->said == SAID_FAILED) {
-			said = SAID_FAILED;
+			heard |= DNSBL_HEARD_FAILURE;
 			*why = k->why;
 		}
 	}
-	return said;
+	return heard;
 }
 
-void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned of, struct arena *a,
-		   struct fact_value *names)
+void dnsbl_save(const struct dnsbl_asking *q, unsigned entry, unsigned of)
 {
-	if (q == NULL) {
-		sum->no_memory = true;
-		return;
-	}
-	for (unsigned i = 0; i < q->lists->n_entries; i++) {
-		const struct dnsbl_entry *e = &q->lists->entries[i];
-		const char *why = NULL;
-		enum said said = heard(q, e, of, &why);
+	const struct dnsbl_entry *e = &q->lists->entries[entry];
 
-		if (said == SAID_LISTED) {
-			sum->least += e->weight;
-			sum->most += e->weight;
-			fact_add_text(names, a, e->name, strlen(e->name));
-		} else if (said == SAID_FAILED) {
-			*(e->weight < 0 ? &sum->least : &sum->most) += e->weight;
-			if (sum->failed_name == NULL) {
-				sum->failed_name = e->name;
-				sum->why = why;
-			}
-		}
+	for (unsigned i = 0; i < q->n; i++) {
+		const struct question *k = &q->v[i];
+
+		if ((k->of & of) != 0 && entry_hears(e, k) && k->said == SAID_LISTED &&
+		    entry_lists(e, dns_result(k->op)))
+			dnsbl_guard_save(q->lists->zones[k->zone].guard, &k->about, entry);
 	}
 }
 
-/* Whether the failed lists could change what the section decides. */
-static bool left_open(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists)
+const struct dnsbl_zones *dnsbl_asking_lists(const struct dnsbl_asking *q)
 {
-	if (sum->least == sum->most)
-		return false;
-	return lists->reject_at == 0 || (sum->least < lists->reject_at && sum->most >= lists->reject_at);
-}
-
-void dnsbl_sum_end(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists, struct arena *a,
-		   struct fact_value *names, struct fact_value *score)
-{
-	bool refused = lists->reject_at > 0 && sum->least >= lists->reject_at;
-	const char *why = NULL;
-
-	if (sum->no_memory) {
-		fact_set_unavailable(names, lists->on_error, "out of memory");
-		fact_set_unavailable(score, lists->on_error, "out of memory");
-		return;
-	}
-	if (sum->failed_name != NULL)
-		why = arena_printf(a, "DNS list %s: %s", sum->failed_name, sum->why);
-	if (sum->open != NULL)
-		fact_set_unavailable(score, sum->open->on_error, sum->open->why);
-	else if (left_open(sum, lists))
-		fact_set_unavailable(score, lists->on_error, why);
-	else
-		fact_set_num(score, sum->least);
-	if (sum->failed_name != NULL && !refused)
-		fact_set_unavailable(names, lists->on_error, why);
+	return q->lists;
 }

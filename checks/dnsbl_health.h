@@ -17,8 +17,8 @@
 #ifndef MILLGATE_CHECKS_DNSBL_HEALTH_H
 #define MILLGATE_CHECKS_DNSBL_HEALTH_H
 
+#include "checks/dnsbl_sum.h"
 #include "checks/dnsbl_zones.h"
-#include "mail/fact.h"
 #include "net/net.h"
 
 /* ---- Asking ---- */
@@ -51,36 +51,16 @@ void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms
 /* Gives the questions back.  Tolerates NULL. */
 void dnsbl_ask_end(struct dnsbl_asking *q);
 
-/* ---- What the answers come to ---- */
+/* ---- Reading: dnsbl_sum.h adds it up ---- */
 
-/*
- * What all answers together say.  A list that failed leaves the score open between least and most (dnsbl.h); one that is
- * suspended is as if it were not there.
- */
-struct dnsbl_sum {
-	int64_t least, most;
-	const char *failed_name; /* a list that failed, or NULL */
-	const char *why;         /* static */
-	bool no_memory;
-	const struct fact_value *open; /* the base, when it is unavailable itself */
-};
+enum { DNSBL_HEARD_LISTED = 1 << 0, DNSBL_HEARD_FAILURE = 1 << 1 };
 
-/* base: a score to add to, such as dnsbl_score for the envelope; NULL: none. */
-void dnsbl_sum_begin(struct dnsbl_sum *sum, const struct fact_value *base);
+/* What the answers about the kinds `of` say to an entry (its index): bits.  why: of a failure; static. */
+unsigned dnsbl_heard(const struct dnsbl_asking *q, unsigned entry, unsigned of, const char **why);
 
-/*
- * Adds, for every entry with one of the kinds `of`, what it says about what was asked for these kinds; an entry weighs
- * once, whatever number of domains it lists.  Names of listing entries are added to `names`, which must be absent or
- * hold names already.
- */
-void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned of, struct arena *a,
-		   struct fact_value *names);
+/* Notes whom the entry lists, for when its list is suspended (dnsbl_guard_save()). */
+void dnsbl_save(const struct dnsbl_asking *q, unsigned entry, unsigned of);
 
-/*
- * Sets the score, or marks it (and the names) as unavailable where failed lists leave open what reject_at decides.
- * `names` must hold what dnsbl_sum_add() put there.
- */
-void dnsbl_sum_end(const struct dnsbl_sum *sum, const struct dnsbl_zones *lists, struct arena *a,
-		   struct fact_value *names, struct fact_value *score);
+const struct dnsbl_zones *dnsbl_asking_lists(const struct dnsbl_asking *q);
 
 #endif

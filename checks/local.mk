@@ -51,6 +51,10 @@ libchecks_a_SOURCES = \
 	checks/dnsbl_health.h \
 	checks/dnsbl_keep.c \
 	checks/dnsbl_keep.h \
+	checks/dnsbl_rate.c \
+	checks/dnsbl_rate.h \
+	checks/dnsbl_sum.c \
+	checks/dnsbl_sum.h \
 	checks/dnsbl_domain.c checks/dnsbl_domain.h \
 	checks/dnsbl_domain_name.c checks/dnsbl_domain_name.h \
 	checks/dnsbl_zones.c \
