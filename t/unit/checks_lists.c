@@ -172,7 +172,8 @@ static void test_allow_rules(void)
 			   "allow: { clients = \"192.0.2.1\"; senders = \"@example.org\"; };\n"
 			   "deny: { clients = \"192.0.2.2\"; shadow = true; };");
 	is_int(fixture_rule_count(&f), 2, "a rule for clients, one for senders");
-	ok(strstr(fixture_rules(&f), "skip = ( \"deny_senders\", \"fcrdns\", \"dnsbl\", \"greylist\" )") != NULL,
+	ok(strstr(fixture_rules(&f), "skip = ( \"deny_senders\", \"harvest\", \"fcrdns\", \"dnsbl\", \"greylist\" )") !=
+		   NULL,
 	   "what allow skips");
 	ok(strstr(fixture_rules(&f), "shadow") == NULL, "deny's shadow does not reach it");
 	fixture_free(&f);
