@@ -138,6 +138,15 @@ t_unit_checks_lists_SOURCES = t/unit/checks_lists.c $(checks_test_fakes)
 t_unit_checks_lists_LDADD = $(checks_test_libs)
 t_unit_checks_rates_SOURCES = t/unit/checks_rates.c $(checks_test_fakes)
 t_unit_checks_rates_LDADD = $(checks_test_libs)
+
+check_PROGRAMS += t/unit/checks_rates_alarm t/unit/checks_rates_bytes t/unit/checks_rates_local
+TESTS += t/unit/checks_rates_alarm t/unit/checks_rates_bytes t/unit/checks_rates_local
+t_unit_checks_rates_alarm_SOURCES = t/unit/checks_rates_alarm.c $(checks_test_fakes)
+t_unit_checks_rates_alarm_LDADD = $(checks_test_libs)
+t_unit_checks_rates_bytes_SOURCES = t/unit/checks_rates_bytes.c $(checks_test_fakes)
+t_unit_checks_rates_bytes_LDADD = $(checks_test_libs)
+t_unit_checks_rates_local_SOURCES = t/unit/checks_rates_local.c
+t_unit_checks_rates_local_LDADD = $(checks_test_libs)
 t_unit_checks_sender_domain_SOURCES = t/unit/checks_sender_domain.c $(checks_test_fakes)
 t_unit_checks_sender_domain_LDADD = $(checks_test_libs)
 t_unit_checks_spf_SOURCES = t/unit/checks_spf.c $(checks_test_fakes)
@@ -150,6 +159,11 @@ t_unit_checks_spf_record_SOURCES = t/unit/checks_spf_record.c
 t_unit_checks_spf_record_LDADD = $(checks_test_libs)
 
 # Over a real Redis.
+check_PROGRAMS += t/unit/checks_rates_admin
+TESTS += t/unit/checks_rates_admin
+t_unit_checks_rates_admin_SOURCES = t/unit/checks_rates_admin.c t/unit/net_fixture.c t/unit/net_fixture.h
+t_unit_checks_rates_admin_LDADD = libchecks.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \
+	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
 check_PROGRAMS += t/unit/checks_rates_script
 TESTS += t/unit/checks_rates_script
 t_unit_checks_rates_script_SOURCES = t/unit/checks_rates_script.c t/unit/net_fixture.c t/unit/net_fixture.h

@@ -4,8 +4,8 @@
  * a refusal gives back what the other rates granted.
  *
  * A message is taken from a rate once per transaction and key, and held by the recipients for which it was taken; the
- * last of them to be cancelled gives it back.  When Redis does not answer in time, what it took nevertheless stays taken:
- * nothing is replayed, and it is worked off in time.
+ * last of them to be cancelled gives it back.  When Redis does not answer in time, what it took nevertheless stays
+ * taken: nothing is replayed, and it is worked off in time.
  */
 #include "checks/rates.h"
 

@@ -1,6 +1,6 @@
 /*
- * Rates: how much may come in a period, counted apart by any combination of values.  Their settings stand in the section
- * `limits` (limits.h).
+ * Rates: how much may come in a period, counted apart by any combination of values.  Their settings stand in the
+ * section `limits` (limits.h).
  */
 #ifndef MILLGATE_CHECKS_RATES_H
 #define MILLGATE_CHECKS_RATES_H

@@ -1,6 +1,6 @@
 /*
- * The rates over bytes, asked at the end of the message with its real size; what it claimed at MAIL is not counted.  All
- * rates and keys share one round trip; a refusal by any gives all of it back.
+ * The rates over bytes, asked at the end of the message with its real size; what it claimed at MAIL is not counted.
+ * All rates and keys share one round trip; a refusal by any gives all of it back.
  */
 #include <string.h>
 
@@ -131,9 +131,10 @@ static bool conclude(struct check_call *c, const struct volume_run *run)
 
 static void collect(struct check_call *c, struct volume_run *run)
 {
-	if (run->sent)
-		rates_grant_collect(c, run->v, run->n, run->ops, RATES_TAKE);
-	run->taken = run->sent;
+	if (!run->sent)
+		return;
+	rates_grant_collect(c, run->v, run->n, run->ops, RATES_TAKE);
+	run->taken = true;
 	run->sent = false;
 }
 

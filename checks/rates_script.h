@@ -23,13 +23,13 @@
  * Answers { answer, milliseconds to wait (or that a hold lasts), 1 when this is the first time it is to be told, the
  * stamp of a network that is new }.
  *
- * The base key's value is a time for each window, parted by spaces, and until when it has been told, behind a 't'.  Every
- * key has a TTL.
+ * The base key's value is a time for each window, parted by spaces, and until when it has been told, behind a 't'.
+ * Every key has a TTL.
  */
 extern const char rates_script[];
 
-/* KEYS as above; ARGV the networks' period.  Writes nothing.  { now (microseconds), the base key's value, its TTL (-2: not
- * there), the number of networks, since when the key is held (0: it is not), the TTL of that }. */
+/* KEYS as above; ARGV the networks' period.  Writes nothing.  { now (microseconds), the base key's value, its TTL (-2:
+ * not there), the number of networks, since when the key is held (0: it is not), the TTL of that }. */
 extern const char rates_script_show[];
 
 enum rates_verb { RATES_TAKE, RATES_PEEK, RATES_GIVE };
