@@ -1,4 +1,4 @@
-# End-to-end: real Postfix, Redis and DNS on loopback.  One file a topic; t/lib/*.py is the harness.
+# End-to-end: real Postfix and sendmail, Redis and DNS on loopback.  One file a topic; t/lib/*.py is the harness.
 e2e_tests = \
 	t/e2e/actors.py \
 	t/e2e/auth_results.py \
@@ -30,6 +30,7 @@ e2e_tests = \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
 	t/e2e/rules.py \
+	t/e2e/sendmail.py \
 	t/e2e/sender_domain.py \
 	t/e2e/spf.py \
 	t/e2e/stock.py \
@@ -45,6 +46,7 @@ e2e_harness = \
 	t/lib/place.py \
 	t/lib/postfix.py \
 	t/lib/redis_server.py \
+	t/lib/sendmail.py \
 	t/lib/sink.py \
 	t/lib/smtp.py \
 	t/lib/tap.py \

@@ -104,10 +104,15 @@ FEATURE(`msp', `[127.0.0.1]')dnl
 """
 
 
-def surroundings():
-    """Moves the test into a network where every address is its own, and sendmail's resolver is the test's."""
+def required():
+    """Without sendmail there is nothing to test."""
     if not os.path.exists(PROGRAM):
         tap.skip_all("no sendmail in %s: contrib/install-packages sendmail" % ROOT)
+
+
+def surroundings():
+    """Moves the test into a network where every address is its own, and sendmail's resolver is the test's."""
+    required()
     private_network()
     # It ponders a minute over a name without a dot.
     private_name("mx." + LOCAL_DOMAIN)
