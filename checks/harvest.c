@@ -139,7 +139,8 @@ static int harvest_prepare(const struct check_env *env, const void *settings, vo
 
 /*
  * The answer to a recipient that the MTA refuses is the MTA's: a client that knows none that exist can be sent away at
- * MAIL alone.  What it earned within a transaction it is told at the next recipient of that which exists.
+ * MAIL alone.  What it earned within a transaction it is told at the next recipient of that which exists: the last rule
+ * has RCPT looked at.
  */
 static void harvest_rules(const void *state, struct sbuf *out)
 {
@@ -151,13 +152,13 @@ static void harvest_rules(const void *state, struct sbuf *out)
 
 	checks_rules_begin(&r, out);
 	if (s->set.refuse_at == AT_CONNECT)
-		checks_rules_add(&r, s->set.shadow, "harvest: at connect", "connect",
+		checks_rules_add(&r, s->set.shadow, "harvest: refused client", "connect",
 				 "when = ( { fact = \"harvest\"; is = \"refuse\"; } );\n"
 				 "    then = { defer = \"%s\"; };",
 				 text);
 	if (s->set.refuse_at <= AT_MAIL)
-		checks_rules_add(&r, s->set.shadow, "harvest: at MAIL", "mail", closes, text);
-	checks_rules_add(&r, s->set.shadow, "harvest: at RCPT", "rcpt", closes, text);
+		checks_rules_add(&r, s->set.shadow, "harvest: unknown recipients", "mail", closes, text);
+	checks_rules_add(&r, s->set.shadow, "harvest: unknown recipients, at RCPT", "rcpt", closes, text);
 	checks_rules_end(&r);
 }
 

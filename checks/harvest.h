@@ -25,7 +25,8 @@
 	S(INT, refuse_after, CONF_RANGE(0, HARVEST_COUNT_MAX), "30",                                                   \
 	  "With so many, the client is refused (421 4.7.0) for the time of refuse_for; 0: never.")                     \
 	S(DURATION, per, 0, "1h", "The period, which begins with the client's first unknown recipient.")               \
-	S(DURATION, refuse_for, 0, "1h", "How long a client is refused; then it is counted anew.")                     \
+	S(DURATION, refuse_for, 0, "1h",                                                                               \
+	  "How long a client is refused; then it is counted anew.  `millgate limits reset ADDRESS` ends it.")          \
 	S(ENUM, refuse_at, harvest_refuse_at, "mail",                                                                  \
 	  "The earliest stage at which a client is refused: mail; connect, when HELO is answered: then users behind "  \
 	  "the same address cannot authenticate either; rcpt, which spares exempt_recipients, and tells the client "   \
