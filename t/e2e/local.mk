@@ -2,6 +2,7 @@
 e2e_tests = \
 	t/e2e/actors.py \
 	t/e2e/auth_results.py \
+	t/e2e/behind_sendmail.py \
 	t/e2e/combine.py \
 	t/e2e/config.py \
 	t/e2e/daemon.py \
@@ -30,7 +31,7 @@ e2e_tests = \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
 	t/e2e/rules.py \
-	t/e2e/sendmail.py \
+	t/e2e/sendmail_ways.py \
 	t/e2e/sender_domain.py \
 	t/e2e/spf.py \
 	t/e2e/stock.py \
