@@ -102,7 +102,8 @@ static size_t named_reference(const char *p, size_t n, uint32_t *c)
 	return 0;
 }
 
-void mime_html_unescape(const char *p, size_t n, struct sbuf *out)
+/* Appends text with its references replaced. */
+static void unescape(const char *p, size_t n, struct sbuf *out)
 {
 	const char *end = p + n;
 
@@ -185,7 +186,7 @@ static void skip_space(struct html *h)
 static void give_value(struct html *h, const char *p, size_t n)
 {
 	sbuf_reset(&h->value);
-	mime_html_unescape(p, n, &h->value);
+	unescape(p, n, &h->value);
 	h->reader->link(h->ctx, h->value.p, h->value.len);
 }
 
@@ -324,7 +325,7 @@ int mime_html_read(const char *p, size_t n, const struct mime_html_reader *reade
 
 		if (open == NULL)
 			open = h.end;
-		mime_html_unescape(h.p, (size_t)(open - h.p), &h.shown);
+		unescape(h.p, (size_t)(open - h.p), &h.shown);
 		h.p = open;
 		if (looks_at(&h, "<!") || looks_at(&h, "<?")) {
 			skip_declaration(&h);

@@ -18,8 +18,4 @@ struct mime_html_reader {
 /* 0, or -1 when out of memory; then not all was given. */
 int mime_html_read(const char *p, size_t n, const struct mime_html_reader *reader, void *ctx);
 
-/* Appends text with its character references (&#46; &period;) replaced. */
-struct sbuf;
-void mime_html_unescape(const char *p, size_t n, struct sbuf *out);
-
 #endif

@@ -67,6 +67,10 @@ int main(void)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		is_str(psl_registrable(names[i].name), names[i].registrable, "of '%s'", names[i].name);
 	ok(psl_registrable(name) == name + 3, "the answer points into the name");
+	ok(psl_has_suffix("example.com") && psl_has_suffix("a.b.example.co.uk") && psl_has_suffix("x.y.com.bd"),
+	   "suffixes that are in use");
+	ok(!psl_has_suffix("main.c") && !psl_has_suffix("co.uk") && !psl_has_suffix("192.0.2.1") && !psl_has_suffix(""),
+	   "and names that end in none");
 
 	for (unsigned i = 0; i < THREADS; i++) {
 		if (pthread_create(&threads[i], NULL, many_times, &wrong[i]) != 0)
