@@ -32,7 +32,7 @@ const char grey_script[] =
 	"if first and now < first then first = nil end\n"
 	"local age, left = 0, 0\n"
 	"if first then\n"
-	"  age, passes = now - first, tonumber(passes)\n"
+	"  age, passes, waits = now - first, tonumber(passes), waits * 1000\n"
 	"  if passes > 0 then\n"
 	"    left = since * 1000 + pass - age\n"
 	/* pass_for was made shorter */

@@ -14,7 +14,7 @@ DELAY = 1.2  # seconds: a little more than the delay below
 HOUR, DAY = 3600, 86400
 KEY = "millgate:grey:{198.51.100.0/24}:alice@example.org:bob@example.net"
 
-with World('greylist: { enabled = true; delay = "1s"; };') as w:
+with World('greylist: { enabled = true; delay = "1s"; delay_no_fcrdns = "1s"; };') as w:
     topic("a new triplet waits")
     first = w.send()
     eq(first.stage, "RCPT", "a new client is answered at RCPT")
@@ -88,7 +88,7 @@ with World('greylist: { enabled = true; delay = "1s"; };') as w:
 
     topic("the retry window")
     w.redis.flush()
-    w.configure('greylist: { enabled = true; delay = "1s"; retry_window = "2s"; };')
+    w.configure('greylist: { enabled = true; delay = "1s"; delay_no_fcrdns = "1s"; retry_window = "2s"; };')
     eq(w.send().status, "451 4.7.1", "a new triplet")
     time.sleep(2.3)
     eq(w.send().status, "451 4.7.1", "a retry after the window starts over")

@@ -287,6 +287,7 @@ static void test_allow(void)
 	is_int(call("ask").decision, GREY_KNOWN, "allowed: it passes at once");
 	is_int(record().attempts, 1, "its history stays");
 	is_str(record().code, "-ga", "so does why, but for the delay");
+	is_int(record().delay_ms, times.delay_ms, "and how long it had to wait");
 	(void)redis("FLUSHALL");
 	(void)call("allow");
 	ok(about(ttl(), times.pass_ms), "what was never seen can be allowed, and has a TTL");
