@@ -56,8 +56,10 @@ static void txn_end(struct engine_session *s, bool commit)
 	facts_settle(s, NULL, commit);
 	facts_drop_txn(s);
 	finish_drop(s);
+	flush(s); /* what was told, at once */
 	record_transaction(s);
-	flush(s); /* all that was told, at once */
+	if (s->wait != NULL)
+		net_flush_later(s->wait);
 	if (s->listed)
 		engine_txn_end(s);
 	s->listed = false;

@@ -7,6 +7,9 @@
 enum {
 	/* Tasks run in one go, before answers are sent on and descriptors looked at: some milliseconds' worth. */
 	LOOP_MAX_TASKS = 512,
+	/* How long what has time waits for company, and how much of it may. */
+	LOOP_LINGER_MS = 20,
+	LOOP_MAX_LATE = 64,
 
 	/* Questions inside libunbound at once, those that timed out but linger there included: about 10 kB each. */
 	DNS_MAX_OPEN = 4096,

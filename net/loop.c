@@ -17,15 +17,17 @@ enum { MS_PER_S = 1000, US_PER_MS = 1000 };
 
 /* ---- The queue ---- */
 
-void net_post(struct net *n, struct net_tasks *tasks)
+static void post(struct net *n, struct net_tasks *tasks, bool later)
 {
 	static const uint64_t one = 1;
 	bool wake;
 
 	pthread_mutex_lock(&n->lock);
 	net_tasks_move(&n->queue, tasks);
-	wake = n->asleep;
-	n->asleep = false;
+	n->late += later;
+	wake = n->asleep && !(later && n->soon && n->late < LOOP_MAX_LATE);
+	if (wake)
+		n->asleep = false;
 	pthread_mutex_unlock(&n->lock);
 	if (!wake)
 		return;
@@ -33,6 +35,16 @@ void net_post(struct net *n, struct net_tasks *tasks)
 	/* The counter is never read back, so it could only refuse after 2^64 writes; EINTR is not among its errors. */
 	if (write(n->wake_fd, &one, sizeof(one)) < 0)
 		abort();
+}
+
+void net_post(struct net *n, struct net_tasks *tasks)
+{
+	post(n, tasks, false);
+}
+
+void net_post_later(struct net *n, struct net_tasks *tasks)
+{
+	post(n, tasks, true);
 }
 
 struct call {
@@ -96,7 +108,9 @@ static bool take_tasks(struct net *n, struct net_tasks *tasks)
 
 	pthread_mutex_lock(&n->lock);
 	net_tasks_move(tasks, &n->queue);
+	n->late = 0;
 	n->asleep = tasks->first == NULL;
+	n->soon = n->lingering;
 	stay = !n->stopping || tasks->first != NULL;
 	pthread_mutex_unlock(&n->lock);
 	return stay;
@@ -104,16 +118,35 @@ static bool take_tasks(struct net *n, struct net_tasks *tasks)
 
 /* ---- The thread ---- */
 
+static void lingered(evutil_socket_t fd, short what, void *arg)
+{
+	struct net *n = arg;
+
+	(void)fd;
+	(void)what;
+	n->lingering = false;
+}
+
+/* Who was busy does not sleep for good at once: what has time may come, and need not wake it. */
+static void linger(struct net *n)
+{
+	if (n->lingering || !n->worked)
+		return;
+	n->worked = false;
+	n->lingering = net_timer_add(n->linger, LOOP_LINGER_MS) == 0;
+}
+
 static void *loop_main(void *arg)
 {
 	struct net *n = arg;
 	struct net_tasks tasks = { 0 };
 
-	while (take_tasks(n, &tasks)) {
+	for (linger(n); take_tasks(n, &tasks); linger(n)) {
 		event_base_loop(n->base, tasks.first == NULL ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		if (tasks.first == NULL)
 			(void)take_tasks(n, &tasks);
 		n->now_ms = clock_mono_ms();
+		n->worked = n->worked || tasks.first != NULL;
 		run_tasks(n, &tasks);
 		redis_push(n->redis);
 		wait_wake_all(n);
@@ -181,6 +214,9 @@ static int open_loop(struct net *n)
 	n->wake_event = event_new(n->base, n->wake_fd, EV_READ | EV_ET | EV_PERSIST, woken, NULL);
 	if (n->wake_event == NULL)
 		return -1;
+	n->linger = event_new(n->base, -1, 0, lingered, n);
+	if (n->linger == NULL)
+		return -1;
 	return event_add(n->wake_event, NULL);
 }
 
@@ -188,6 +224,8 @@ static void free_all(struct net *n)
 {
 	dns_free(&n->dns);
 	redis_free(&n->redis);
+	if (n->linger != NULL)
+		event_free(n->linger);
 	if (n->wake_event != NULL)
 		event_free(n->wake_event);
 	if (n->wake_fd >= 0)

@@ -72,12 +72,17 @@ struct net {
 	pthread_mutex_t lock;
 	struct net_tasks queue;
 	bool asleep;   /* the loop may be about to block: whoever adds a task must write to wake_fd */
+	bool soon;     /* asleep, but for no longer than LOOP_LINGER_MS: what has time need not wake it */
+	unsigned late; /* tasks in the queue that did not */
 	bool stopping; /* leave the loop once the queue is empty */
 
 	/* owned by the loop thread */
 	struct net_wait *to_wake; /* waits whose last answer came in this round */
 	int64_t now_ms;           /* clock_mono_ms() at the start of this round */
 	bool closing;             /* every new question is answered unavailable */
+	struct event *linger;     /* ends a sleep, so that what did not wake the loop is seen */
+	bool lingering;           /* it is pending */
+	bool worked;              /* tasks were run since it was set */
 };
 
 static inline void net_count(atomic_uint_fast64_t *counter)
@@ -87,6 +92,9 @@ static inline void net_count(atomic_uint_fast64_t *counter)
 
 /* Hands tasks to the loop, from any thread.  One wake-up at the most. */
 void net_post(struct net *n, struct net_tasks *tasks);
+
+/* The same for what has time: under load it goes with the next that wakes the loop, at the latest after LOOP_LINGER_MS. */
+void net_post_later(struct net *n, struct net_tasks *tasks);
 
 /* Runs task on the loop thread and waits until it has run.  Not on the loop thread. */
 void net_call(struct net *n, void (*run)(void *arg), void *arg);

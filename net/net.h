@@ -56,6 +56,8 @@ struct net_wait *net_wait_new(struct net *n);
 void net_wait_free(struct net_wait **w);
 /* Sends what was submitted since the last flush. */
 void net_flush(struct net_wait *w);
+/* The same for what was told and has time, some milliseconds: when the loop is busy, it need not be woken for it. */
+void net_flush_later(struct net_wait *w);
 
 /* A question in flight.  Belongs to the submitter until net_op_free(); freeing an open one abandons it. */
 struct net_op;

@@ -87,6 +87,14 @@ void net_flush(struct net_wait *w)
 	net_post(w->net, &w->batch);
 }
 
+void net_flush_later(struct net_wait *w)
+{
+	if (w->batch_n > 0) /* a question has no time */
+		net_flush(w);
+	else if (w->batch.first != NULL)
+		net_post_later(w->net, &w->batch);
+}
+
 /* ---- Questions ---- */
 
 struct net_op *op_new(struct net_wait *w, enum op_kind kind, size_t room_n, bool told)

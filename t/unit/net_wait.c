@@ -278,6 +278,60 @@ static void test_stop(struct net *n)
 	pass("stopping twice is harmless");
 }
 
+/* ---- What has time ---- */
+
+static atomic_uint arrived;
+
+static void arrive(struct net *n, struct net_task *t)
+{
+	atomic_fetch_add(&arrived, 1);
+	answer(n, (struct net_op *)t);
+}
+
+static void tell_later(struct net_wait *w)
+{
+	struct net_op *op = op_new(w, OP_REDIS, 0, true);
+
+	if (op == NULL)
+		bail_out("out of memory");
+	op_submit(w, op, arrive);
+	net_flush_later(w);
+}
+
+static bool have_arrived(unsigned want)
+{
+	for (int64_t end = in_ms(FIXTURE_PATIENCE_MS); clock_mono_ms() < end; usleep(1000))
+		if (atomic_load(&arrived) == want)
+			return true;
+	return false;
+}
+
+static void test_later(struct net *n)
+{
+	enum { MANY = 1000 };
+	struct net_wait *w = net_wait_new(n);
+	struct net_op *op = ask(w, answer_now);
+	unsigned want = 0;
+
+	ok(net_await(w, &op, 1, in_ms(FIXTURE_PATIENCE_MS)), "the loop was busy");
+	tell_later(w);
+	ok(have_arrived(++want), "what has time arrives though nothing follows");
+	usleep(10 * SHORT_MS * 1000);
+	tell_later(w);
+	ok(have_arrived(++want), "also when the loop was asleep for long");
+	for (int i = 0; i < MANY; i++)
+		tell_later(w);
+	ok(have_arrived(want += MANY), "and all that comes in a burst");
+	net_op_free(&op);
+	op = ask(w, answer_now);
+	net_flush_later(w);
+	ok(net_await(w, &op, 1, in_ms(FIXTURE_PATIENCE_MS)), "a question does not wait");
+	net_op_free(&op);
+	tell_later(w);
+	net_wait_free(&w);
+	ok(have_arrived(++want), "who told it may be gone");
+}
+
 int main(void)
 {
 	struct fixture_fake *fake = fixture_fake_start(FAKE_GREET);
@@ -291,6 +345,7 @@ int main(void)
 	test_abandon(n);
 	test_batches(n);
 	test_many(n);
+	test_later(n);
 	test_stop(n);
 	return done_testing();
 }
