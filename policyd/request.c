@@ -62,7 +62,7 @@ static const char *read_lines(struct policyd_request *r, char *p, size_t n)
 		const char *wrong;
 
 		if (nl == NULL)
-			return "it does not end with an empty line";
+			return "a line does not end";
 		if (++lines > POLICYD_LINES_MAX)
 			return "it has too many lines";
 		wrong = read_line(r, p, (size_t)(nl - p));
@@ -70,7 +70,7 @@ static const char *read_lines(struct policyd_request *r, char *p, size_t n)
 			return wrong;
 		p = nl + 1;
 	}
-	return NULL;
+	return p < end ? NULL : "it does not end with an empty line";
 }
 
 /* ---- The values ---- */
