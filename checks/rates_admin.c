@@ -11,7 +11,15 @@
 #include "util/clock.h"
 #include "util/fold.h"
 
-enum { PAGE = 256, CURSOR_SIZE = 32, GLOB_SIZE = 512, SHOW_ANSWER = 6, US_PER_MS = 1000, NO_KEY = -2 };
+enum {
+	PAGE = 256,
+	CURSOR_SIZE = 32,
+	GLOB_SIZE = 512,
+	SHOW_ANSWER = 6,
+	US_PER_MS = 1000,
+	NO_KEY = -2,
+	SMALL_MESSAGE = 4096
+};
 
 /* What keys of a rate that is not configured may hold. */
 static const struct rate anything = { .action = LIMITS_HOLD };
@@ -235,7 +243,7 @@ static struct net_op *ask_show(struct walk *w, const struct found *f)
 	return rates_script_look(w->r->wait, &w->script, f->rate != NULL ? f->rate : &anything, &f->key);
 }
 
-/* How much of a window is taken, and how long until there is room for one more unit. */
+/* How much of a window is taken, and how long until there is room for one more unit; of bytes, for a small message. */
 static void read_window(const struct rate *r, const struct rate_window *w, int64_t ahead_us, int64_t *used,
 			int64_t *free_ms)
 {
@@ -248,7 +256,7 @@ static void read_window(const struct rate *r, const struct rate_window *w, int64
 	*used = (int64_t)((double)ahead_us / (double)w->per_ms / US_PER_MS * (double)w->number + 0.5);
 	if (r->unit != RATE_BYTES)
 		*used = one > 0 ? (ahead_us + one - 1) / one : 0;
-	over = ahead_us + (one > 0 ? one : 1) - room;
+	over = ahead_us + (r->unit == RATE_BYTES ? rates_cost_us(r, w, SMALL_MESSAGE) : one) - room;
 	if (over > 0 && (over + US_PER_MS - 1) / US_PER_MS > *free_ms)
 		*free_ms = (over + US_PER_MS - 1) / US_PER_MS;
 }
