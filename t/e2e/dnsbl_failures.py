@@ -208,6 +208,23 @@ with World(config(NAMES), zone=healthy()) as w:
     ok(good(w).ok, "a suspended list defers nobody")
     note(w)
 
+    topic("a sudden jump of the share of listed clients")
+    waves = probes("jump.example") + probes("wave.example")
+    w.dns.change(waves)
+    w.configure('dnsbl: { reject_at = 5; lists = ( { zone = "jump.example"; weight = 5; name = "jump"; }, '
+                '{ zone = "wave.example"; weight = 1; name = "wave"; } ); };')
+    until("both lists to be ok", lambda: states(w) == {"jump": "ok", "wave": "ok"})
+    eq([n for n in range(80) if not w.send(ip="44.%d.1.1" % n).ok], [], "80 networks, none of them listed")
+    # A wave of spam from 45.0.0.0/8: both lists have them, and one of them has everybody else as well, but for the
+    # addresses that are asked to find that out (random ones are of other networks, mostly).
+    w.dns.change(waves + "*.45.wave.example A 127.0.0.2\n" +
+                 "".join("*.%d.jump.example A 127.0.0.2\n" % n for n in (44, 45)))
+    outcomes = [w.send(ip="45.%d.1.1" % n) for n in range(16)]
+    eq([n for n, o in enumerate(outcomes) if not o.ok and n >= 8], [], "after eight networks in a row nobody is refused")
+    eq(states(w), {"jump": "suspended", "wave": "ok"}, "the list that has changed is suspended; the wave is no reason")
+    like(status(w)["jump"]["why"], r"lists nearly everybody all of a sudden", "and that is what is said")
+    eq(status(w)["wave"]["hits"], 16, "the other list goes on")
+
     topic("a key in a zone is nobody's business")
     seen.append(str(w.gate.lines()))
     for text in w.inbox("bob"):
