@@ -15,6 +15,7 @@ e2e_tests = \
 	t/e2e/dnsbl_failures.py \
 	t/e2e/fcrdns.py \
 	t/e2e/greylist.py \
+	t/e2e/greylist_met.py \
 	t/e2e/greylist_pool.py \
 	t/e2e/harvest.py \
 	t/e2e/harvest_sendmail.py \
