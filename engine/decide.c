@@ -109,14 +109,26 @@ void decide_message(struct engine_session *s, enum stage stage, struct decision 
 		*d = *refusal;
 }
 
+static void decide_at_end(struct engine_session *s, struct rcpt_note *n)
+{
+	evaluate(s, STAGE_END, n->rcpt, &n->outcome);
+	take(&n->decision, &n->outcome);
+	if (n->decision.kind == VERDICT_NONE)
+		n->decision.kind = VERDICT_ACCEPT;
+}
+
 void decide_end(struct engine_session *s)
 {
+	bool held = false;
+
 	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
 		if (!n->rcpt->accepted)
 			continue;
-		evaluate(s, STAGE_END, n->rcpt, &n->outcome);
-		take(&n->decision, &n->outcome);
-		if (n->decision.kind == VERDICT_NONE)
-			n->decision.kind = VERDICT_ACCEPT;
+		decide_at_end(s, n);
+		held = held || n->decision.kind == VERDICT_QUARANTINE;
 	}
+	/* A check that was asked about a later recipient may hold the message for those before it, too. */
+	for (struct rcpt_note *n = s->notes; held && n != NULL; n = n->next)
+		if (n->rcpt->accepted && n->decision.kind == VERDICT_ACCEPT)
+			decide_at_end(s, n);
 }

@@ -225,10 +225,12 @@ static bool in_scope(const struct engine_session *s, const struct check *def, co
 /* Makes the inputs of a check known, as far as they can be at this stage.  False when one would have to be waited for. */
 static bool pull_inputs(struct facts_view *v, const struct check *def)
 {
-	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		struct fact_ref ref = { .id = (enum fact_id)f };
+	fact_mask left = def->inputs & ~def->provides;
 
-		if (((def->inputs & ~def->provides) & FACT_BIT(f)) == 0 || fact_table[f].stage > v->stage)
+	while (left != 0) {
+		struct fact_ref ref = { .id = fact_take(&left) };
+
+		if (fact_table[ref.id].stage > v->stage)
 			continue;
 		if (facts_get(v, ref, false)->state == FACT_UNKNOWN && v->no_wait)
 			return false;
@@ -266,9 +268,12 @@ static void start_check(struct engine_session *s, unsigned i)
 /* What a check left open is absent: it had its say. */
 static void close_facts(struct fact_set *facts, fact_mask provides)
 {
-	for (unsigned f = 0; f < FACT_COUNT; f++)
-		if ((provides & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
-			fact_set_absent(&facts->v[f]);
+	while (provides != 0) {
+		struct fact_value *f = &facts->v[fact_take(&provides)];
+
+		if (f->state == FACT_UNKNOWN)
+			fact_set_absent(f);
+	}
 }
 
 static void run_pure(struct facts_view *v, unsigned i)
@@ -411,8 +416,10 @@ static bool leaves_open(struct engine_session *s, unsigned i)
 	const struct check *def = s->snap->checks[i].def;
 	const struct fact_set *facts = def->scope == SCOPE_SESSION ? &s->conn->facts : &s->txn->facts;
 
-	for (unsigned f = 0; f < FACT_COUNT; f++)
-		if ((s->use->checks[i].wanted & FACT_BIT(f)) != 0 && facts->v[f].state == FACT_UNKNOWN)
+	fact_mask wanted = s->use->checks[i].wanted;
+
+	while (wanted != 0)
+		if (facts->v[fact_take(&wanted)].state == FACT_UNKNOWN)
 			return true;
 	return false;
 }

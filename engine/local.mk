@@ -46,3 +46,9 @@ check_PROGRAMS += t/unit/engine_unsaid
 TESTS += t/unit/engine_unsaid
 t_unit_engine_unsaid_SOURCES = t/unit/engine_unsaid.c t/unit/engine_fixture.c t/unit/engine_fixture.h
 t_unit_engine_unsaid_LDADD = $(ENGINE_TEST_LIBS)
+
+# What a transaction costs; run by hand.
+EXTRA_PROGRAMS += t/bench/engine_bench
+t_bench_engine_bench_SOURCES = t/bench/engine_bench.c $(net_fixture)
+t_bench_engine_bench_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_bench_engine_bench_LDADD = $(ENGINE_TEST_LIBS)

@@ -14,7 +14,8 @@ enum {
 	JOURNAL_MAX = 16384, /* of one field of an entry */
 	FACT_MAX = 200,      /* of one fact's value */
 	REASON_MAX = 160,    /* of why a fact is unavailable */
-	WORDS_MAX = 64       /* of one XADD */
+	WORDS_MAX = 64,      /* of one XADD */
+	NUM_MAX = 24         /* of a number */
 };
 
 /* ---- Texts ---- */
@@ -49,11 +50,15 @@ static void add_reply(struct sbuf *b, const struct decision *d)
 {
 	if (d->reply.code == 0)
 		return;
-	sbuf_addf(b, "%d", d->reply.code);
-	if (d->reply.enhanced[0] != '\0')
-		sbuf_addf(b, " %s", d->reply.enhanced);
-	if (d->reply.text != NULL)
-		sbuf_addf(b, " %s", d->reply.text);
+	sbuf_add_num(b, d->reply.code);
+	if (d->reply.enhanced[0] != '\0') {
+		sbuf_addc(b, ' ');
+		sbuf_add(b, d->reply.enhanced);
+	}
+	if (d->reply.text != NULL) {
+		sbuf_addc(b, ' ');
+		sbuf_add(b, d->reply.text);
+	}
 }
 
 static void add_name(struct sbuf *b, const char *name)
@@ -106,32 +111,6 @@ static void log_field(struct log_record *r, const char *name, const char *value)
 		log_record_str(r, name, value, strlen(value));
 }
 
-static void log_list(struct log_record *r, const char *name, const struct engine_session *s,
-		     void (*add)(const struct engine_session *, struct sbuf *))
-{
-	char buf[LIST_MAX];
-	struct sbuf b;
-
-	sbuf_fixed(&b, buf, sizeof buf);
-	add(s, &b);
-	log_field(r, name, buf);
-}
-
-static void add_fired(const struct engine_session *s, struct sbuf *b)
-{
-	add_rules(s, false, b);
-}
-
-static void add_shadow(const struct engine_session *s, struct sbuf *b)
-{
-	add_rules(s, true, b);
-}
-
-static void add_final_reply(const struct engine_session *s, struct sbuf *b)
-{
-	add_reply(b, &s->final);
-}
-
 /* What a top-level shadow kept from happening. */
 static void add_would(const struct engine_session *s, struct sbuf *b)
 {
@@ -161,8 +140,11 @@ static const struct fact_value *unavailable(const struct engine_session *s, unsi
 /* What rules wanted to know and nobody could say, which with on_error = "ignore" shows nowhere else. */
 static void add_unavailable(const struct engine_session *s, struct sbuf *b)
 {
-	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		const struct fact_value *v = (s->use->facts & FACT_BIT(f)) != 0 ? unavailable(s, f) : NULL;
+	fact_mask left = s->use->facts;
+
+	while (left != 0) {
+		enum fact_id f = fact_take(&left);
+		const struct fact_value *v = unavailable(s, f);
 
 		if (v == NULL)
 			continue;
@@ -175,35 +157,65 @@ static void add_unavailable(const struct engine_session *s, struct sbuf *b)
 	}
 }
 
-static void log_transaction(struct engine_session *s, long long took_ms)
+/* What the log line and the journal entry both say. */
+struct story {
+	long long took_ms;
+	char client[IP_TEXT_SIZE];
+	char reply[LIST_MAX], fired[LIST_MAX], shadow[LIST_MAX], would[LIST_MAX], unavailable[LIST_MAX];
+};
+
+static void make_story(struct engine_session *s, struct story *t)
+{
+	char ip[IP_TEXT_SIZE];
+	struct sbuf b;
+
+	t->took_ms = (clock_mono_us() - s->started_us) / 1000;
+	sbuf_fixed(&b, t->client, sizeof t->client);
+	sbuf_add(&b, client_text(s, ip));
+	sbuf_fixed(&b, t->reply, sizeof t->reply);
+	add_reply(&b, &s->final);
+	sbuf_fixed(&b, t->fired, sizeof t->fired);
+	add_rules(s, false, &b);
+	sbuf_fixed(&b, t->shadow, sizeof t->shadow);
+	add_rules(s, true, &b);
+	sbuf_fixed(&b, t->would, sizeof t->would);
+	add_would(s, &b);
+	sbuf_fixed(&b, t->unavailable, sizeof t->unavailable);
+	add_unavailable(s, &b);
+}
+
+static void log_transaction(struct engine_session *s, const struct story *t)
 {
 	struct log_record r;
-	char ip[IP_TEXT_SIZE];
+	char to[LIST_MAX];
+	struct sbuf b;
 
+	sbuf_fixed(&b, to, sizeof to);
+	add_rcpts(s, &b);
 	log_record_begin(&r, LOG_LVL_INFO, "mail");
 	log_field(&r, "id", s->txn->id);
 	log_field(&r, "front", front_name(s));
 	log_field(&r, "queue_id", s->txn->queue_id);
-	log_field(&r, "client", client_text(s, ip));
+	log_field(&r, "client", t->client);
 	log_field(&r, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
 	log_field(&r, "helo", s->conn->helo);
 	log_field(&r, "user", first_text(&s->txn->facts.v[FACT_AUTH_USER]));
 	log_field(&r, "direction", first_text(&s->txn->facts.v[FACT_DIRECTION]));
 	log_record_str(&r, "from", s->txn->sender, s->txn->sender != NULL ? strlen(s->txn->sender) : 0);
-	log_list(&r, "to", s, add_rcpts);
+	log_field(&r, "to", to);
 	if (has_size(s) && s->txn->size > 0)
 		log_record_num(&r, "size", s->txn->size);
 	log_field(&r, "verdict", final_name(s));
-	log_list(&r, "reply", s, add_final_reply);
+	log_field(&r, "reply", t->reply);
 	log_field(&r, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
-	log_list(&r, "fired", s, add_fired);
-	log_list(&r, "shadow", s, add_shadow);
-	log_list(&r, "would", s, add_would);
+	log_field(&r, "fired", t->fired);
+	log_field(&r, "shadow", t->shadow);
+	log_field(&r, "would", t->would);
 	log_field(&r, "why", s->final.why);
-	log_list(&r, "unavailable", s, add_unavailable);
+	log_field(&r, "unavailable", t->unavailable);
 	if (s->refused_by_mta > 0)
 		log_record_num(&r, "refused_by_mta", s->refused_by_mta);
-	log_record_num(&r, "ms", took_ms);
+	log_record_num(&r, "ms", t->took_ms);
 	log_record_num(&r, "waited_us", s->waited_us);
 	log_record_end(&r);
 }
@@ -234,7 +246,12 @@ static void entry_str(struct entry *e, const char *name, const char *value)
 
 static void entry_num(struct entry *e, const char *name, long long value)
 {
-	entry_str(e, name, arena_printf(e->arena, "%lld", value));
+	char buf[NUM_MAX];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_num(&b, value);
+	entry_str(e, name, arena_strndup(e->arena, b.p, b.len));
 }
 
 static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f, bool *first)
@@ -294,39 +311,30 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 /* The facts that some rule read and that came to be known; those of recipients are with them. */
 static const char *facts_json(const struct engine_session *s, struct sbuf *b)
 {
+	fact_mask left = s->use->facts;
 	bool first = true;
 
 	sbuf_reset(b);
 	sbuf_addc(b, '{');
-	for (unsigned f = 0; f < FACT_COUNT; f++) {
-		if ((s->use->facts & FACT_BIT(f)) == 0)
-			continue;
+	while (left != 0) {
+		enum fact_id f = fact_take(&left);
+
 		if (fact_table[f].scope == SCOPE_SESSION)
-			add_fact(b, (enum fact_id)f, &s->conn->facts.v[f], &first);
+			add_fact(b, f, &s->conn->facts.v[f], &first);
 		else if (fact_table[f].scope == SCOPE_MESSAGE)
-			add_fact(b, (enum fact_id)f, &s->txn->facts.v[f], &first);
+			add_fact(b, f, &s->txn->facts.v[f], &first);
 	}
 	sbuf_addc(b, '}');
 	return b->cut ? "{}" : b->p;
 }
 
-static const char *in_arena(struct arena *a, struct sbuf *b, void (*add)(const struct engine_session *, struct sbuf *),
-			    const struct engine_session *s)
+static void fill_entry(struct engine_session *s, struct entry *e, const struct story *t, struct sbuf *b)
 {
-	sbuf_reset(b);
-	add(s, b);
-	return arena_strndup(a, b->p, b->len);
-}
-
-static void fill_entry(struct engine_session *s, struct entry *e, long long took_ms, struct sbuf *b)
-{
-	char ip[IP_TEXT_SIZE];
-
 	entry_str(e, "id", s->txn->id);
 	entry_str(e, "front", front_name(s));
 	entry_num(e, "time", s->txn->started_ms);
 	entry_str(e, "queue_id", s->txn->queue_id);
-	entry_str(e, "client", arena_strdup(e->arena, client_text(s, ip)));
+	entry_str(e, "client", t->client);
 	entry_str(e, "name", first_text(&s->conn->facts.v[FACT_CLIENT_NAME]));
 	entry_str(e, "helo", s->conn->helo);
 	entry_str(e, "user", first_text(&s->txn->facts.v[FACT_AUTH_USER]));
@@ -338,27 +346,26 @@ static void fill_entry(struct engine_session *s, struct entry *e, long long took
 	if (has_size(s))
 		entry_num(e, "size", s->txn->size);
 	entry_str(e, "verdict", final_name(s));
-	entry_str(e, "reply", in_arena(e->arena, b, add_final_reply, s));
+	entry_str(e, "reply", t->reply);
 	entry_str(e, "rule", s->final.rule != NULL ? s->final.rule->name : NULL);
-	entry_str(e, "fired", in_arena(e->arena, b, add_fired, s));
-	entry_str(e, "shadow", in_arena(e->arena, b, add_shadow, s));
-	entry_str(e, "would", in_arena(e->arena, b, add_would, s));
+	entry_str(e, "fired", t->fired);
+	entry_str(e, "shadow", t->shadow);
+	entry_str(e, "would", t->would);
 	entry_str(e, "why", s->final.why);
-	entry_str(e, "unavailable", in_arena(e->arena, b, add_unavailable, s));
+	entry_str(e, "unavailable", t->unavailable);
 	entry_str(e, "facts", arena_strdup(e->arena, facts_json(s, b)));
-	entry_num(e, "ms", took_ms);
+	entry_num(e, "ms", t->took_ms);
 	entry_num(e, "waited_us", s->waited_us);
 }
 
-static void journal_transaction(struct engine_session *s, long long took_ms)
+static void journal_transaction(struct engine_session *s, const struct story *t)
 {
 	struct entry e = { .arena = s->txn->arena };
 	char text[JOURNAL_MAX];
 	struct sbuf b;
-	const char *key = arena_printf(e.arena, "%sjournal", s->snap->set.redis.prefix);
-	const char *keep = arena_printf(e.arena, "%lld", (long long)s->snap->set.journal.entries);
+	const char *key = s->snap->journal_key, *keep = s->snap->journal_keep;
 
-	if (s->wait == NULL || key == NULL || keep == NULL)
+	if (s->wait == NULL)
 		return;
 	sbuf_fixed(&b, text, sizeof text);
 	entry_word(&e, "XADD", 4);
@@ -367,7 +374,7 @@ static void journal_transaction(struct engine_session *s, long long took_ms)
 	entry_word(&e, "~", 1);
 	entry_word(&e, keep, strlen(keep));
 	entry_word(&e, "*", 1);
-	fill_entry(s, &e, took_ms, &b);
+	fill_entry(s, &e, t, &b);
 	if (arena_failed(e.arena))
 		return; /* the log line is there */
 	redis_tell(s->wait, e.words, e.n);
@@ -377,12 +384,13 @@ static void journal_transaction(struct engine_session *s, long long took_ms)
 
 void record_transaction(struct engine_session *s)
 {
-	long long took_ms = (clock_mono_us() - s->started_us) / 1000;
+	struct story t;
 
+	make_story(s, &t);
 	engine_count(s->engine, s->final.kind);
-	log_transaction(s, took_ms);
+	log_transaction(s, &t);
 	if (s->snap->set.journal.enabled && s->snap->set.redis.server[0] != '\0')
-		journal_transaction(s, took_ms);
+		journal_transaction(s, &t);
 }
 
 void record_session(struct engine_session *s, const struct decision *d, enum stage stage)

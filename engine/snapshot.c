@@ -134,6 +134,8 @@ static void load_settings(struct snapshot *s, struct error_list *errors)
 	(void)conf_bind(&engine_settings_table, s->root, &s->set, others, s->arena, errors);
 	s->hostname = s->set.hostname != NULL ? s->set.hostname : machine_name(s->arena);
 	s->deadline_ms = s->set.deadline;
+	s->journal_key = arena_printf(s->arena, "%sjournal", s->set.redis.prefix);
+	s->journal_keep = arena_printf(s->arena, "%lld", (long long)s->set.journal.entries);
 	check_networks("trusted_networks", &s->set.trusted_networks, errors);
 	check_networks("relays", &s->set.relays, errors);
 	check_domains(&s->set, errors);

@@ -59,6 +59,7 @@ struct snapshot {
 	struct engine_settings set;
 	const struct conf_node *root;
 	const char *hostname;
+	const char *journal_key, *journal_keep; /* its stream, and how many entries it keeps */
 	int64_t deadline_ms;
 
 	struct addr_list *trusted, *relays;

@@ -134,6 +134,15 @@ typedef uint64_t fact_mask;
 _Static_assert(FACT_COUNT <= 64, "fact_mask is too small");
 #define FACT_BIT(id) ((fact_mask)1 << (id))
 
+/* Takes the first fact out of a set that is not empty: `while (set != 0) { enum fact_id id = fact_take(&set); ...`. */
+static inline enum fact_id fact_take(fact_mask *set)
+{
+	unsigned id = (unsigned)__builtin_ctzll(*set);
+
+	*set &= *set - 1;
+	return (enum fact_id)id;
+}
+
 /* Which fact: for FACT_HEADER also which of the names that the rules ask for. */
 struct fact_ref {
 	enum fact_id id;

@@ -214,19 +214,26 @@ static void close_field(struct sbuf *line, size_t start)
 	}
 }
 
+static void add_name(struct log_record *r, const char *name)
+{
+	bool json = r->sink == LOG_SINK_STDERR;
+
+	sbuf_add(&r->line, json ? ",\"" : " ");
+	sbuf_add(&r->line, name);
+	sbuf_add(&r->line, json ? "\":" : "=");
+}
+
 void log_record_str(struct log_record *r, const char *name, const char *value, size_t n)
 {
 	size_t start = r->line.len;
 
 	if (r->sink == LOG_SINK_NONE || r->line.cut)
 		return;
-	if (r->sink == LOG_SINK_STDERR) {
-		sbuf_addf(&r->line, ",\"%s\":", name);
+	add_name(r, name);
+	if (r->sink == LOG_SINK_STDERR)
 		sbuf_add_json(&r->line, value, n);
-	} else {
-		sbuf_addf(&r->line, " %s=", name);
+	else
 		add_quoted(&r->line, value, n);
-	}
 	close_field(&r->line, start);
 }
 
@@ -236,7 +243,8 @@ void log_record_num(struct log_record *r, const char *name, long long value)
 
 	if (r->sink == LOG_SINK_NONE || r->line.cut)
 		return;
-	sbuf_addf(&r->line, r->sink == LOG_SINK_STDERR ? ",\"%s\":%lld" : " %s=%lld", name, value);
+	add_name(r, name);
+	sbuf_add_num(&r->line, value);
 	close_field(&r->line, start);
 }
 

@@ -98,6 +98,20 @@ void sbuf_addc(struct sbuf *b, char c)
 	sbuf_addn(b, &c, 1);
 }
 
+void sbuf_add_num(struct sbuf *b, long long num)
+{
+	enum { DIGITS = 20 }; /* of 2^64 */
+	char text[DIGITS + 1], *p = text + sizeof text;
+	unsigned long long rest = num < 0 ? -(unsigned long long)num : (unsigned long long)num;
+
+	do
+		*--p = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (num < 0)
+		*--p = '-';
+	add_whole(b, p, (size_t)(text + sizeof text - p));
+}
+
 void sbuf_addf(struct sbuf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -32,6 +32,8 @@ void sbuf_reset(struct sbuf *b);
 void sbuf_add(struct sbuf *b, const char *s);
 void sbuf_addn(struct sbuf *b, const char *s, size_t n);
 void sbuf_addc(struct sbuf *b, char c);
+/* In decimal; cheaper than sbuf_addf(). */
+void sbuf_add_num(struct sbuf *b, long long num);
 void sbuf_addf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sbuf_vaddf(struct sbuf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 

@@ -1,5 +1,7 @@
 #include "util/sbuf.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "t/lib/tap.h"
@@ -127,11 +129,56 @@ static void test_nothing_added(void)
 	sbuf_done(&b);
 }
 
+static void test_numbers(void)
+{
+	static const long long numbers[] = { 0, 7, -1, 10, 1234567890, LLONG_MAX, LLONG_MIN };
+	char buf[32], want[32];
+	struct sbuf b;
+
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		sbuf_fixed(&b, buf, sizeof buf);
+		sbuf_add_num(&b, numbers[i]);
+		snprintf(want, sizeof want, "%lld", numbers[i]);
+		is_str(b.p, want, "%lld", numbers[i]);
+	}
+	sbuf_fixed(&b, buf, 4);
+	sbuf_add_num(&b, 1234);
+	is_str(b.p, "", "a number is written whole or not at all");
+}
+
+static void test_runs(void)
+{
+	char buf[64];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_json(&b,
+		      "ab\"cd\\\n\xd0\xb0"
+		      "e",
+		      10);
+	is_str(b.p,
+	       "\"ab\\\"cd\\\\\\u000a\xd0\xb0"
+	       "e\"",
+	       "JSON: what stands for itself, and what does not, in turn");
+	sbuf_reset(&b);
+	sbuf_add_key(&b, "a:b\"c{}d", 8);
+	is_str(b.p, "a%3Ab%22c%7B%7Dd", "a key");
+	sbuf_reset(&b);
+	sbuf_add_reply(&b, "a\"b\\c\nd\xff", 8);
+	is_str(b.p, "a\"b\\c?d?", "a reply");
+	sbuf_fixed(&b, buf, 6);
+	sbuf_add_key(&b, "abcdefgh", 8);
+	is_str(b.p, "abcde", "a run is cut where the room ends");
+	ok(b.cut, "and that is remembered");
+}
+
 int main(void)
 {
 	test_nothing_added();
 	test_fixed();
 	test_heap();
 	test_escapes();
+	test_numbers();
+	test_runs();
 	return done_testing();
 }
