@@ -4,14 +4,16 @@
 import itertools
 import os
 import re
+import shutil
 import ssl
 import sys
 
 os.environ["MILLGATE_MTA"] = "sendmail"
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
+from gate import USER
 from message import header, message, payload
-from place import run, until
-from sendmail import PROGRAM
+from place import TOP, run, until
+from sendmail import FILTER, PROGRAM
 from smtp import attempt, transaction
 from tap import eq, like, ok, topic
 from world import World
@@ -176,16 +178,21 @@ def check_bytes(w):
 
 
 def check_socket(w):
-    topic("the socket")
+    topic("the socket, and the flag of README.md's line")
+    with open(os.path.join(TOP, "README.md")) as f:
+        ok(FILTER.replace("%s", "/run/millgate/milter.sock") in f.read(), "it is the one that was tried here")
     w.gate.stop()
     away = w.send()
     eq((away.stage, away.status), ("MAIL", "451 4.3.2"), "F=T: without the filter mail is deferred")
     w.gate.start()
     ok(w.send().ok, "and flows when it is back")
-    os.chmod(w.postfix.socket_dir, 0o777)
-    eq(w.send().status, "451 4.3.2", "sendmail refuses one in a directory that everybody may write to")
+    for mode in (0o777, 0o775):
+        os.chmod(w.postfix.socket_dir, mode)
+        eq(w.send().status, "451 4.3.2", "sendmail refuses one in a directory that others may write to (%o)" % mode)
+    shutil.chown(w.postfix.socket_dir, USER, "nogroup")
     os.chmod(w.postfix.socket_dir, 0o755)
-    ok(w.send().ok, "not one in a directory of millgate's own")
+    os.chmod(w.gate.socket, 0o600)
+    ok(w.send().ok, "not one that is millgate's alone: sendmail is root")
 
 
 class Ways(World):
