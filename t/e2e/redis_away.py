@@ -115,7 +115,7 @@ with World(CONFIG) as w:
     eq(len(told(w, "without errors again")), 1, "the recovery is told once")
 
     topic("one key that is broken")
-    w.redis.cmd("SET", "millgate:grey:{198.51.100.0/24}:broken@example.org:bob@example.net", "text")
+    w.redis.cmd("RPUSH", "millgate:grey:{198.51.100.0/24}:broken@example.org:bob@example.net", "text")
     ok(w.send(sender="broken@example.org").ok, "mail flows")
     entry = until("its journal entry", lambda: [e for e in w.redis.journal() if e["from"] == "broken@example.org"])[0]
     like(entry.get("unavailable", ""), r"^greylist \(Redis answers: .*WRONGTYPE[^)]*\)", "the journal says what was not asked")
