@@ -152,6 +152,12 @@ with World(LISTS, zone=ZONE) as w:
     topic("who is not asked about")
     ok(w.send(HIDDEN["plain text"], login="bob").ok, "an authenticated user's mail")
 
+    topic("exempt recipients")
+    ok(w.send(HIDDEN["plain text"], rcpts=["abuse@example.net"]).ok, "abuse gets the spam that people complain of")
+    w.postfix.empty()
+    ok(w.send(HIDDEN["plain text"], rcpts=["abuse@example.net", "bob@example.net"]).ok, "one answer for both: accepted")
+    like(w.inbox("bob")[0], rb"(?m)^X-Millgate-[A-Za-z]+: .*listed by links", "and marked, as mixed_recipients says")
+
     topic("hostile messages")
     for name, text in BOMBS.items():
         result = w.send(text)
