@@ -17,14 +17,17 @@ static const struct command commands[] = {
 	{ "reload", "", "have the running daemon read its configuration again",
 	  "A configuration with an error changes nothing; the errors are printed, and the exit status is 1.\n",
 	  .run = command_reload },
-	{ "greylist", "list|show|allow|forget [CLIENT [SENDER [RECIPIENT]]]",
+	{ "greylist", "list|show|allow|forget [known|met] [CLIENT [SENDER [RECIPIENT]]]",
 	  "print or change the entries of the greylist",
 	  "list    one line an entry\n"
 	  "show    everything about an entry\n"
 	  "allow   let it pass from now on; one named in full is made when it is not there\n"
 	  "forget  take it away: what comes next is new\n\n"
 	  "\"*\" stands for anything, also within a word; \"<>\" is the null sender; a client's address means its network.\n"
-	  "All but list want a CLIENT, be it \"*\".\n",
+	  "A CLIENT is what greylisting takes it for: a domain, or a network.\n"
+	  "All but list want a CLIENT, be it \"*\".\n\n"
+	  "known   clients that have proved themselves: CLIENT and the senders' domain\n"
+	  "met     to whom our users wrote: REMOTE, an address or a domain, and the user's address\n",
 	  .run = command_greylist },
 	{ "limits", "show [PATTERN] | reset PATTERN...", "print or reset what the rates have counted",
 	  "show    for each rate and key: how much is used, when there is room again, and since when its mail is held\n"
