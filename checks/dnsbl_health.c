@@ -26,7 +26,7 @@ struct question {
 	unsigned zone, of;
 	enum dnsbl_side side;
 	int64_t asked_ms;
-	struct dnsbl_subject about;
+	const struct dnsbl_subject *about;
 	struct net_op *op;       /* kept until the end: its answer is read */
 	struct dnsbl_exam *exam; /* of a listing that is to be confirmed */
 	bool listing;            /* the answer is one, be it true or not */
@@ -37,6 +37,7 @@ struct question {
 struct dnsbl_asking {
 	const struct dnsbl_zones *lists;
 	struct arena *arena;
+	bool no_memory; /* for a question */
 	unsigned n, most;
 	struct question v[];
 };
@@ -61,8 +62,8 @@ static bool was_asked(struct dnsbl_asking *q, unsigned zone, unsigned of, const 
 	for (unsigned i = 0; i < q->n; i++) {
 		struct question *k = &q->v[i];
 
-		if (k->zone != zone || strcmp(k->about.domain, about->domain) != 0 ||
-		    !ip_equal(&k->about.ip, &about->ip))
+		if (k->zone != zone || strcmp(k->about->domain, about->domain) != 0 ||
+		    !ip_equal(&k->about->ip, &about->ip))
 			continue;
 		k->of |= of;
 		return true;
@@ -95,7 +96,7 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 				.of = of,
 				.side = about->ip.family == IP_V6 ? DNSBL_SIDE_V6 : DNSBL_SIDE_V4,
 				.asked_ms = clock_mono_ms(),
-				.about = *about };
+				.about = about };
 	if (standing == DNSBL_SUSPENDED) {
 		k->said = SAID_LEFT_OUT;
 		return;
@@ -108,13 +109,26 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 	k->op = dns_ask(w, name, DNS_A); /* NULL reads as a failure */
 }
 
+/* What several questions are about, in the arena. */
+static struct dnsbl_subject *new_subject(struct dnsbl_asking *q, const struct ip *ip, const char *domain)
+{
+	struct dnsbl_subject *about = arena_alloc(q->arena, sizeof *about);
+
+	q->no_memory = q->no_memory || about == NULL;
+	if (about != NULL && ip != NULL)
+		about->ip = *ip;
+	else if (about != NULL)
+		memcpy(about->domain, domain, strlen(domain));
+	return about;
+}
+
 void dnsbl_ask_client(struct dnsbl_asking *q, struct net_wait *w, const struct ip *ip)
 {
-	struct dnsbl_subject about = { .ip = *ip };
+	const struct dnsbl_subject *about = q != NULL ? new_subject(q, ip, NULL) : NULL;
 
-	for (unsigned i = 0; q != NULL && i < q->lists->n_zones; i++)
+	for (unsigned i = 0; about != NULL && i < q->lists->n_zones; i++)
 		if (q->lists->zones[i].of & DNSBL_OF_CLIENT)
-			ask_zone(q, w, i, DNSBL_OF_CLIENT, &about);
+			ask_zone(q, w, i, DNSBL_OF_CLIENT, about);
 }
 
 /* A host name of two labels or more that is not an address in disguise. */
@@ -142,14 +156,14 @@ static bool can_be_asked(const char *domain)
 
 void dnsbl_ask_domain(struct dnsbl_asking *q, struct net_wait *w, enum dnsbl_of of, const char *domain)
 {
-	struct dnsbl_subject about = { .ip = { .family = IP_NONE } };
+	const struct dnsbl_subject *about;
 
-	if (q == NULL || !can_be_asked(domain))
+	if (q == NULL || (q->lists->of & of & DNSBL_OF_DOMAIN) == 0 || !can_be_asked(domain))
 		return;
-	memcpy(about.domain, domain, strlen(domain));
-	for (unsigned i = 0; i < q->lists->n_zones; i++)
+	about = new_subject(q, NULL, domain);
+	for (unsigned i = 0; about != NULL && i < q->lists->n_zones; i++)
 		if (q->lists->zones[i].of & of & DNSBL_OF_DOMAIN)
-			ask_zone(q, w, i, of, &about);
+			ask_zone(q, w, i, of, about);
 }
 
 void dnsbl_ask_end(struct dnsbl_asking *q)
@@ -213,7 +227,7 @@ static void judge(const struct dnsbl_asking *q, struct question *k, int64_t now_
 		k->listing = counts(q, k, a);
 		if (!k->listing)
 			k->said = SAID_CLEAR;
-		dnsbl_guard_answered(z, &k->about, k->listing);
+		dnsbl_guard_answered(z, k->about, k->listing);
 	}
 }
 
@@ -385,7 +399,7 @@ unsigned dnsbl_heard(const struct dnsbl_asking *q, unsigned entry, unsigned of, 
 		if (k->said == SAID_LISTED && entry_lists(e, dns_result(k->op)))
 			heard |= DNSBL_HEARD_LISTED;
 		if (k->said == SAID_LEFT_OUT && e->weight < 0 &&
-		    dnsbl_guard_saved(q->lists->zones[k->zone].guard, &k->about, entry))
+		    dnsbl_guard_saved(q->lists->zones[k->zone].guard, k->about, entry))
 			heard |= DNSBL_HEARD_LISTED;
 		if (k->said == SAID_FAILED) {
 			heard |= DNSBL_HEARD_FAILURE;
@@ -404,11 +418,11 @@ void dnsbl_save(const struct dnsbl_asking *q, unsigned entry, unsigned of)
 
 		if ((k->of & of) != 0 && entry_hears(e, k) && k->said == SAID_LISTED &&
 		    entry_lists(e, dns_result(k->op)))
-			dnsbl_guard_save(q->lists->zones[k->zone].guard, &k->about, entry);
+			dnsbl_guard_save(q->lists->zones[k->zone].guard, k->about, entry);
 	}
 }
 
 const struct dnsbl_zones *dnsbl_asking_lists(const struct dnsbl_asking *q)
 {
-	return q->lists;
+	return q->no_memory ? NULL : q->lists;
 }

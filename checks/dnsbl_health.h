@@ -61,6 +61,7 @@ unsigned dnsbl_heard(const struct dnsbl_asking *q, unsigned entry, unsigned of, 
 /* Notes whom the entry lists, for when its list is suspended (dnsbl_guard_save()). */
 void dnsbl_save(const struct dnsbl_asking *q, unsigned entry, unsigned of);
 
+/* NULL when memory ran out for a question. */
 const struct dnsbl_zones *dnsbl_asking_lists(const struct dnsbl_asking *q);
 
 #endif

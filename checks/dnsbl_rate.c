@@ -52,7 +52,10 @@ static void retire(struct dnsbl_rate *r, bool listed)
 
 static void remember(struct dnsbl_rate *r, const struct dnsbl_subject *about)
 {
-	r->memory.v[r->next_memory] = *about;
+	struct dnsbl_subject *slot = &r->memory.v[r->next_memory];
+
+	slot->ip = about->ip;
+	memcpy(slot->domain, about->domain, strlen(about->domain) + 1);
 	r->next_memory = (r->next_memory + 1) % DNSBL_REMEMBERED;
 	if (r->memory.n < DNSBL_REMEMBERED)
 		r->memory.n++;

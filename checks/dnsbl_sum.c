@@ -13,24 +13,16 @@ void dnsbl_sum_begin(struct dnsbl_sum *sum, const struct fact_value *base)
 		sum->open = base;
 }
 
-/* An entry of an allow list that speaks for somebody whom another list has: noted for when it fails. */
-static void save(const struct dnsbl_asking *q, unsigned of, bool has_enemies, unsigned entry)
-{
-	if (has_enemies && dnsbl_asking_lists(q)->entries[entry].weight < 0)
-		dnsbl_save(q, entry, of);
-}
-
 void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned of, struct arena *a,
 		   struct fact_value *names)
 {
-	const struct dnsbl_zones *lists;
+	const struct dnsbl_zones *lists = q != NULL ? dnsbl_asking_lists(q) : NULL;
 	bool has_enemies = false;
 
-	if (q == NULL) {
+	if (lists == NULL) {
 		sum->no_memory = true;
 		return;
 	}
-	lists = dnsbl_asking_lists(q);
 	for (unsigned i = 0; i < lists->n_entries; i++) {
 		const struct dnsbl_entry *e = &lists->entries[i];
 		const char *why = NULL;
@@ -49,8 +41,9 @@ void dnsbl_sum_add(struct dnsbl_sum *sum, const struct dnsbl_asking *q, unsigned
 			}
 		}
 	}
-	for (unsigned i = 0; i < lists->n_entries; i++)
-		save(q, of, has_enemies, i);
+	for (unsigned i = 0; has_enemies && i < lists->n_entries; i++)
+		if (lists->entries[i].weight < 0) /* it speaks for somebody whom another list has */
+			dnsbl_save(q, i, of);
 }
 
 /* Whether the failed lists could change what the section decides. */
