@@ -10,7 +10,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-enum { DRAIN_TRIES = 50, DRAIN_PAUSE_MS = 20 };
+enum {
+	DRAIN_TRIES = 50,
+	DRAIN_PAUSE_MS = 20,
+	SPARE_MAX = 64 /* sessions kept: as many as begin and end at a time, of some 40 kB each */
+};
 
 struct engine {
 	/* immutable after engine_load() */
@@ -26,6 +30,8 @@ struct engine {
 	struct engine_session *open; /* all open transactions */
 	unsigned n_open, n_parked;   /* how many of them a drain waits for, and the others */
 	struct twins *twins;
+	struct engine_session *spare; /* sessions to use again */
+	unsigned n_spare;
 	bool draining;
 	/* one reload at a time */
 	pthread_mutex_t reload_lock;
@@ -83,6 +89,16 @@ int engine_start(struct engine *e, struct error_list *errors)
 	return e->keeper != NULL ? 0 : -1;
 }
 
+static void free_spare(struct engine *e)
+{
+	while (e->spare != NULL) {
+		struct engine_session *s = e->spare;
+
+		e->spare = s->spare;
+		session_free(&s);
+	}
+}
+
 void engine_free(struct engine **ep)
 {
 	struct engine *e = *ep;
@@ -91,6 +107,7 @@ void engine_free(struct engine **ep)
 	if (e == NULL)
 		return;
 	keeper_stop(&e->keeper);
+	free_spare(e);
 	snapshot_unref(&e->current);
 	loop_unref(&e->base);
 	connections_free(&e->connections);
@@ -323,6 +340,37 @@ struct snapshot *engine_snapshot(struct engine *e)
 	s = snapshot_ref(e->current);
 	pthread_mutex_unlock(&e->lock);
 	return s;
+}
+
+struct snapshot *engine_take(struct engine *e, struct engine_session **spare)
+{
+	struct snapshot *snap;
+
+	pthread_mutex_lock(&e->lock);
+	snap = snapshot_ref(e->current);
+	*spare = e->spare;
+	if (e->spare != NULL) {
+		e->spare = e->spare->spare;
+		e->n_spare--;
+	}
+	pthread_mutex_unlock(&e->lock);
+	return snap;
+}
+
+bool engine_keep(struct engine_session *s)
+{
+	struct engine *e = s->engine;
+	bool keep;
+
+	pthread_mutex_lock(&e->lock);
+	keep = e->n_spare < SPARE_MAX;
+	if (keep) {
+		s->spare = e->spare;
+		e->spare = s;
+		e->n_spare++;
+	}
+	pthread_mutex_unlock(&e->lock);
+	return keep;
 }
 
 void engine_print_rules(struct engine *e, bool json, struct sbuf *out)

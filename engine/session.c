@@ -3,6 +3,8 @@
  */
 #include "engine/session.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,27 +15,70 @@
 
 enum { SESSION_MAGIC = 0x5e5510e5, CONN_ARENA_MAX = 8 << 20 };
 
-static struct engine_session *open_session(struct engine *e, bool envelope)
+static struct engine_session *make_session(struct engine *e)
 {
 	struct engine_session *s = calloc(1, sizeof *s);
 
 	if (s == NULL)
 		return NULL;
-	s->magic = SESSION_MAGIC;
 	s->engine = e;
 	s->conn_arena = arena_new(CONN_ARENA_MAX);
-	s->conn = s->conn_arena != NULL ? conn_new(s->conn_arena) : NULL;
-	if (s->conn == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
+	if (s->conn_arena == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
 		arena_free(&s->conn_arena);
 		free(s);
 		return NULL;
 	}
-	s->snap = engine_snapshot(e);
+	return s;
+}
+
+void session_free(struct engine_session **sp)
+{
+	struct engine_session *s = *sp;
+
+	*sp = NULL;
+	net_wait_free(&s->wait);
+	arena_free(&s->txn_arena);
+	arena_free(&s->conn_arena);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* Has the session wait on the loop of its configuration: after a reload that may be another than it had.  0 or -1. */
+static int use_loop(struct engine_session *s)
+{
+	struct net *net = s->snap->loop != NULL ? loop_net(s->snap->loop) : NULL;
+
+	if (s->net == net)
+		return 0;
+	net_wait_free(&s->wait);
+	s->net = net;
+	if (net == NULL)
+		return 0;
+	s->wait = net_wait_new(net);
+	if (s->wait == NULL)
+		s->net = NULL;
+	return s->wait != NULL ? 0 : -1;
+}
+
+static struct engine_session *open_session(struct engine *e, bool envelope)
+{
+	struct engine_session *s = NULL;
+	struct snapshot *snap = engine_take(e, &s);
+
+	if (s == NULL && (s = make_session(e)) == NULL) {
+		snapshot_unref(&snap);
+		return NULL;
+	}
+	s->magic = SESSION_MAGIC;
+	s->snap = snap;
 	s->envelope = envelope;
-	s->use = envelope ? &s->snap->envelope : &s->snap->whole;
+	s->use = envelope ? &snap->envelope : &snap->whole;
 	s->smtp = true;
-	if (s->snap->loop != NULL && (s->wait = net_wait_new(loop_net(s->snap->loop))) == NULL)
-		engine_close(&s);
+	s->conn = conn_new(s->conn_arena);
+	if (s->conn == NULL || use_loop(s) != 0) {
+		snapshot_unref(&s->snap);
+		session_free(&s);
+	}
 	return s;
 }
 
@@ -54,6 +99,7 @@ const struct engine_needs *engine_session_needs(const struct engine_session *s)
 
 void event_begin(struct engine_session *s)
 {
+	assert(s->magic == SESSION_MAGIC);
 	pthread_mutex_lock(&s->lock);
 	s->deadline_ms = clock_mono_ms() + s->snap->deadline_ms;
 	if (s->parked)
@@ -215,6 +261,19 @@ bool session_refused(struct engine_session *s, struct answer *a)
 
 /* ---- The end ---- */
 
+/* As a session is when it is made, but with what was dear to make. */
+static void forget(struct engine_session *s)
+{
+	size_t kept = offsetof(struct engine_session, magic);
+
+	if (s->wait != NULL)
+		net_flush(s->wait); /* what was told must still arrive */
+	memset((char *)s + kept, 0, sizeof *s - kept);
+	arena_reset(s->conn_arena);
+	if (s->txn_arena != NULL)
+		arena_reset(s->txn_arena);
+}
+
 void engine_close(struct engine_session **sp)
 {
 	struct engine_session *s = *sp;
@@ -226,11 +285,8 @@ void engine_close(struct engine_session **sp)
 	if (s->counted)
 		connections_leave(engine_connections(s->engine), &s->conn->ip);
 	facts_drop_conn(s);
-	net_wait_free(&s->wait);
-	arena_free(&s->txn_arena);
-	arena_free(&s->conn_arena);
 	snapshot_unref(&s->snap);
-	pthread_mutex_destroy(&s->lock);
-	s->magic = 0;
-	free(s);
+	forget(s);
+	if (!engine_keep(s))
+		session_free(&s);
 }

@@ -44,20 +44,25 @@ struct rcpt_note {
 };
 
 struct engine_session {
-	unsigned magic;
+	/* Kept when a session is used again, which is cheaper than making one. */
 	struct engine *engine;
+	struct arena *conn_arena, *txn_arena;
+	struct net_wait *wait; /* NULL without a loop (tests) */
+	struct net *net;       /* what `wait` is of */
+	pthread_mutex_t lock;  /* held during an event; a drain takes it to give back what is left */
+
+	/* From here on all is forgotten then. */
+	unsigned magic;
+	struct engine_session *spare; /* the next that is not in use; under the engine's lock */
 	struct snapshot *snap;
 	const struct snapshot_use *use; /* what is read in a session of this kind */
-	struct net_wait *wait;          /* NULL without a loop (tests) */
 
-	pthread_mutex_t lock; /* held during an event; a drain takes it to give back what is left */
-	bool dead;            /* given back by a drain: every later event is deferred */
+	bool dead; /* given back by a drain: every later event is deferred */
 	/* under the engine's lock */
 	struct engine_session *prev, *next;           /* of its list of open transactions */
 	struct engine_session *twin_prev, *twin_next; /* twins.c: of those of the same bucket */
 	bool parked;                                  /* a drain does not wait for it; written by the owner alone */
 
-	struct arena *conn_arena, *txn_arena;
 	struct conn *conn;
 	struct txn *txn;                    /* NULL: none open */
 	char conn_id[ID_SIZE];              /* of refusals before MAIL; "" until one is made */
@@ -203,6 +208,13 @@ void engine_txn_park(struct engine_session *s, bool parked);
 void engine_count(struct engine *e, enum verdict_kind kind);
 struct connections *engine_connections(struct engine *e);
 struct snapshot *engine_snapshot(struct engine *e);
+/* The configuration in force, and a session to use again, or NULL. */
+struct snapshot *engine_take(struct engine *e, struct engine_session **spare);
+/* Keeps a session for that; false: enough are kept. */
+bool engine_keep(struct engine_session *s);
+
+/* Frees a session that holds nothing any more.  Clears *s. */
+void session_free(struct engine_session **s);
 
 /* Gives back what an open transaction holds, unless an event is under way in it.  For a drain. */
 bool session_give_back(struct engine_session *s);

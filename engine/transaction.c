@@ -7,14 +7,18 @@
 #include "util/bytes.h"
 #include "util/clock.h"
 
-enum { TXN_ARENA_MAX = 128 << 20, HEADER_BYTES_MAX = 2 << 20 };
+enum {
+	TXN_ARENA_MAX = 128 << 20,
+	TXN_ARENA_USUAL = 24 << 10, /* one recipient, and the journal entry */
+	HEADER_BYTES_MAX = 2 << 20
+};
 
 /* ---- Begin and end ---- */
 
 static int txn_begin(struct engine_session *s)
 {
 	if (s->txn_arena == NULL)
-		s->txn_arena = arena_new(TXN_ARENA_MAX);
+		s->txn_arena = arena_new_for(TXN_ARENA_MAX, TXN_ARENA_USUAL);
 	else
 		arena_reset(s->txn_arena);
 	s->txn = s->txn_arena != NULL ? txn_new(s->txn_arena, s->conn) : NULL;

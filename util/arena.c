@@ -40,7 +40,7 @@ struct arena_block {
 
 struct arena {
 	struct arena_block *blocks; /* the first one is being filled; the last one is kept by arena_reset() */
-	size_t next_size;
+	size_t first_size, next_size;
 	size_t limit; /* 0: none */
 	size_t used;
 	bool failed;
@@ -48,11 +48,16 @@ struct arena {
 
 struct arena *arena_new(size_t limit)
 {
+	return arena_new_for(limit, ARENA_BLOCK_FIRST);
+}
+
+struct arena *arena_new_for(size_t limit, size_t usual)
+{
 	struct arena *a = calloc(1, sizeof *a);
 
 	if (a != NULL) {
 		a->limit = limit;
-		a->next_size = ARENA_BLOCK_FIRST;
+		a->first_size = a->next_size = usual;
 	}
 	return a;
 }
@@ -86,7 +91,7 @@ void arena_reset(struct arena *a)
 		block_free(b);
 	}
 	/* A first block of unusual size held one large piece: worth no keeping. */
-	if (b != NULL && b->size > ARENA_BLOCK_FIRST) {
+	if (b != NULL && b->size > a->first_size) {
 		block_free(b);
 		b = NULL;
 	}
@@ -95,7 +100,7 @@ void arena_reset(struct arena *a)
 		arena_poison(b->data, b->size);
 	}
 	a->blocks = b;
-	a->next_size = b != NULL ? 2 * ARENA_BLOCK_FIRST : ARENA_BLOCK_FIRST;
+	a->next_size = b != NULL ? 2 * a->first_size : a->first_size;
 	a->used = 0;
 	a->failed = false;
 }

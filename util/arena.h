@@ -16,6 +16,9 @@ struct arena;
 /* A new arena that will hand out at most `limit` bytes in all (0: no limit).  NULL when out of memory. */
 struct arena *arena_new(size_t limit);
 
+/* The same for one that is mostly asked for about so many bytes: they come as one block, which arena_reset() keeps. */
+struct arena *arena_new_for(size_t limit, size_t usual);
+
 /* Frees all that the arena handed out.  Clears *a; tolerates NULL. */
 void arena_free(struct arena **a);
 
