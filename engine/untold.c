@@ -11,8 +11,8 @@
 /* Facts without a check behind them. */
 static fact_mask never_told(enum stage last)
 {
-	/* Such a session has no connection of its own to count. */
-	fact_mask never = FACT_BIT(FACT_CLIENT_CONNECTIONS);
+	/* Such a session has no connection of its own to count, and no text with URLs in it. */
+	fact_mask never = FACT_BIT(FACT_CLIENT_CONNECTIONS) | FACT_BIT(FACT_URL_HOST);
 
 	for (unsigned f = 0; f < FACT_COUNT; f++) {
 		enum stage known = fact_table[f].stage;
