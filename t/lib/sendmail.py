@@ -48,8 +48,6 @@ define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
 define(`confDEF_USER_ID', `nobody:nogroup')dnl
 define(`confDELIVERY_MODE', `interactive')dnl
 define(`confTO_IDENT', `0')dnl
-define(`confTO_INITIAL', `10s')dnl
-define(`confTO_ICONNECT', `10s')dnl
 define(`confAUTH_MECHANISMS', `PLAIN')dnl
 define(`confQUEUE_LA', `10000')dnl
 define(`confREFUSE_LA', `10000')dnl

@@ -64,6 +64,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    request_queue_size = 500
     allow_reuse_address = True
 
 
@@ -76,6 +77,11 @@ class Sink:
         self.server.refused = set(refused)
         self.address = (place.ip, port)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        place.on_close(self._close)
+
+    def _close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
     @property
     def taken(self):
