@@ -31,7 +31,7 @@ def environment():
     env = dict(os.environ)
     lib = os.path.join(TOP, "t/lib")
     env.setdefault("LC_ALL", "C.UTF-8")
-    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1")
+    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
     env.setdefault("LSAN_OPTIONS", "suppressions=%s/lsan.supp:print_suppressions=0" % lib)
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1 report_thread_leaks=0 suppressions=%s/tsan.supp" % lib)
