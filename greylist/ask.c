@@ -5,12 +5,14 @@
 
 #include "greylist/sender.h"
 #include "greylist/why.h"
+#include "util/clock.h"
 
 enum {
 	GREY_RENEW_PART = 16,    /* a pass is renewed when this part of its time is over ... */
 	GREY_RENEW_MS = 3600000, /* ... or an hour, whichever is shorter */
 	MS_PER_S = 1000,
-	WHY_SIZE = 200, /* what the journal keeps of a fact */
+	WHY_SIZE = 200,     /* what the journal keeps of a fact */
+	PATIENCE_MS = 1000, /* for Redis, which gives up by itself after redis.timeout */
 	OPS = 1 + GREY_MET_KEYS
 };
 
@@ -205,6 +207,17 @@ static void take_answers(struct check_call *c, struct grey_run *run)
 							  : "Redis answers with something else");
 }
 
+/*
+ * DNS may have used up the stage's time, and a sender whose own name server is slow may have wanted just that: Redis is
+ * given a moment all the same, so that nobody escapes greylisting by it.
+ */
+static int64_t deadline(const struct check_call *c)
+{
+	int64_t at_least = clock_mono_ms() + PATIENCE_MS;
+
+	return c->deadline_ms > at_least ? c->deadline_ms : at_least;
+}
+
 void grey_collect(struct check_call *c, struct grey_run *run)
 {
 	static const enum fact_id facts[] = { FACT_GREYLIST,        FACT_GREYLIST_WAIT, FACT_GREYLIST_IDENTITY,
@@ -220,7 +233,7 @@ void grey_collect(struct check_call *c, struct grey_run *run)
 	fact_set_text(fact(c, FACT_GREYLIST_IDENTITY), c->arena, run->triplet.identity, strlen(run->triplet.identity));
 	fact_set_text(fact(c, FACT_GREYLIST_SENDER), c->arena, run->triplet.sender, strlen(run->triplet.sender));
 	memcpy(ops + 1, run->met.op, sizeof run->met.op);
-	(void)net_await(c->wait, ops, OPS, c->deadline_ms);
+	(void)net_await(c->wait, ops, OPS, deadline(c));
 	take_answers(c, run);
 	grey_drop(run);
 }

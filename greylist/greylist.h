@@ -35,7 +35,9 @@ extern const struct name_value grey_on_error[]; /* inherit, ignore, defer */
 	S(DURATION, known_for, 0, "60d", "How long a known client is remembered after it was last used.")              \
 	S(DURATION, met_for, 0, "60d",                                                                                 \
 	  "How long it is remembered to whom our users wrote: the replies are not deferred.  0: never.")               \
-	S(BOOL, learn, 0, "true", "Whether outbound mail teaches to whom our users wrote.")                            \
+	S(BOOL, learn, 0, "true",                                                                                      \
+	  "Whether outbound mail teaches to whom our users wrote; automatic mail does not, but where only the policy " \
+	  "protocol is spoken, which shows no header, all does that has a sender.")                                    \
 	S(INT, ipv4_mask, CONF_RANGE(8, 32), "24", "Clients of one IPv4 network of this size count as one.")           \
 	S(INT, ipv6_mask, CONF_RANGE(16, 128), "64", "Clients of one IPv6 network of this size count as one.")         \
 	S(ENUM, on_error, grey_on_error, "inherit", "When Redis does not answer; inherit: what redis.on_error says.")  \

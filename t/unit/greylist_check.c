@@ -9,6 +9,7 @@
 #include "t/lib/check_fixture.h"
 #include "t/lib/fake_net.h"
 #include "t/lib/tap.h"
+#include "util/clock.h"
 
 enum { DAY_MS = 86400000 };
 
@@ -167,6 +168,12 @@ static void test_unavailable(struct check_fixture *f)
 	mail(f, "192.0.2.77", "alice@example.org");
 	is_str(ask(f), "(unavailable: Redis is away)", "no answer until the deadline");
 	ok(fake_net_deadline() == f->deadline_ms, "which was the stage's");
+
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	f->deadline_ms = clock_mono_ms() - 1;
+	is_str(ask(f), "defer", "DNS has used up the stage's time");
+	ok(fake_net_deadline() > clock_mono_ms(), "Redis is given a moment all the same");
 
 	answers(GREY_PASS, 0, 1);
 	answer[1].kind = REDIS_NIL;
