@@ -16,7 +16,7 @@ enum {
 	NEIGHBOURS_MIN = 4, /* fewer say nothing */
 	NAME_SIZE = 256,    /* RFC 1035: 253 letters and the NUL, with room */
 	LABEL_LETTERS = 14, /* of a random label: 2^65 of them */
-	V4_NIBBLES = 4,
+	V4_BYTES = 4,
 	LOOPBACK = 127,
 	MULTICAST = 224,
 	V6_GLOBAL = 0x20, /* 2000::/4, all that is given out of 2000::/3 but some */
@@ -72,62 +72,68 @@ static void random_label(char out[LABEL_LETTERS + 1])
 	out[LABEL_LETTERS] = '\0';
 }
 
-static void make_canary(const struct dnsbl_exam *x, struct dnsbl_subject *s)
+static void random_domain(struct dnsbl_subject *s, const char *below)
 {
 	char label[LABEL_LETTERS + 1];
-	uint8_t *last = x->side == DNSBL_SIDE_V6 ? &s->ip.b[V6_MAPPED] : s->ip.b;
+
+	random_label(label);
+	if (snprintf(s->domain, sizeof s->domain, "%s.%s", label, below) >= (int)sizeof s->domain)
+		snprintf(s->domain, sizeof s->domain, "%s", below);
+}
+
+static void make_canary(const struct dnsbl_exam *x, struct dnsbl_subject *s)
+{
+	uint8_t *v4 = s->ip.b;
 
 	if (x->zone->domains) {
-		random_label(label);
-		snprintf(s->domain, sizeof s->domain, "%s.invalid", label);
+		random_domain(s, "invalid");
 		return;
 	}
-	s->ip = (struct ip){ .family = x->side == DNSBL_SIDE_V6 ? IP_V6 : IP_V4 };
-	if (x->side == DNSBL_SIDE_V6)
-		s->ip.b[V6_MAPPED - 2] = s->ip.b[V6_MAPPED - 1] = 0xff;
-	random_bytes(last, V4_NIBBLES);
-	last[0] = LOOPBACK;
-	last[1] |= 0x80; /* lists have 127.0.0.0/16 for themselves */
+	s->ip.family = IP_V4;
+	if (x->side == DNSBL_SIDE_V6) {
+		s->ip.family = IP_V6;
+		v4 = &s->ip.b[V6_MAPPED];
+		v4[-2] = v4[-1] = 0xff;
+	}
+	random_bytes(v4, V4_BYTES);
+	v4[0] = LOOPBACK;
+	v4[1] |= 0x80; /* lists have 127.0.0.0/16 for themselves */
 }
 
 static void make_random(const struct dnsbl_exam *x, struct dnsbl_subject *s)
 {
 	static const char *const tops[] = { "com", "net", "org", "de" };
-	char label[LABEL_LETTERS + 1];
 	uint8_t r;
 
 	if (x->zone->domains) {
-		random_label(label);
 		random_bytes(&r, 1);
-		snprintf(s->domain, sizeof s->domain, "%s.%s", label, tops[r % (sizeof tops / sizeof tops[0])]);
+		random_domain(s, tops[r % (sizeof tops / sizeof tops[0])]);
 		return;
 	}
-	s->ip = (struct ip){ .family = x->side == DNSBL_SIDE_V6 ? IP_V6 : IP_V4 };
+	s->ip.family = x->side == DNSBL_SIDE_V6 ? IP_V6 : IP_V4;
 	if (x->side == DNSBL_SIDE_V6) {
 		random_bytes(s->ip.b, sizeof s->ip.b);
 		s->ip.b[0] = V6_GLOBAL | (s->ip.b[0] & 0x0f);
 		return;
 	}
 	do
-		random_bytes(s->ip.b, V4_NIBBLES);
+		random_bytes(s->ip.b, V4_BYTES);
 	while (dnsbl_is_private(&s->ip) || s->ip.b[0] >= MULTICAST);
 }
 
 /* The next machine, or the next name: nobody has been asked about it. */
 static void make_neighbour(const struct dnsbl_exam *x, const struct dnsbl_subject *of, struct dnsbl_subject *s)
 {
-	char label[LABEL_LETTERS + 1];
+	enum { NEAR = 31 };
 	uint8_t r;
 
-	*s = *of;
 	if (x->zone->domains) {
-		random_label(label);
-		if (snprintf(s->domain, sizeof s->domain, "%s.%s", label, of->domain) >= (int)sizeof s->domain)
-			*s = *of;
+		random_domain(s, of->domain);
 		return;
 	}
 	random_bytes(&r, 1);
-	s->ip.b[s->ip.family == IP_V4 ? 3 : 15] ^= (uint8_t)(1 + r % 31); /* near, and another */
+	s->ip = of->ip;
+	s->ip.b[s->ip.family == IP_V4 ? 3 : 15] ^= (uint8_t)(1 + r % NEAR);
 }
 
 /* ---- Asking ---- */
@@ -160,7 +166,7 @@ static void ask_probes(struct dnsbl_exam *x, struct net_wait *w)
 
 static void ask_random(struct dnsbl_exam *x, unsigned n, struct net_wait *w)
 {
-	struct dnsbl_subject s;
+	struct dnsbl_subject s = { .domain = "" };
 
 	for (unsigned i = 0; i < n; i++) {
 		make_random(x, &s);
@@ -170,7 +176,7 @@ static void ask_random(struct dnsbl_exam *x, unsigned n, struct net_wait *w)
 
 static void ask_neighbours(struct dnsbl_exam *x, const struct dnsbl_memory *memory, struct net_wait *w)
 {
-	struct dnsbl_subject s;
+	struct dnsbl_subject s = { .domain = "" };
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < memory->n && n < NEIGHBOURS_MAX; i++) {
@@ -186,7 +192,7 @@ static void ask_sample(struct dnsbl_exam *x, const struct dnsbl_memory *memory, 
 {
 	bool other_side =
 		memory->n > 0 && !x->zone->domains && (memory->v[0].ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6);
-	struct dnsbl_subject s;
+	struct dnsbl_subject s = { .domain = "" };
 
 	if (memory->n > 0 && !other_side)
 		make_neighbour(x, &memory->v[0], &s);
@@ -198,7 +204,7 @@ static void ask_sample(struct dnsbl_exam *x, const struct dnsbl_memory *memory, 
 void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
 		    const struct dnsbl_memory *memory, struct net_wait *w)
 {
-	struct dnsbl_subject s;
+	struct dnsbl_subject s = { .domain = "" };
 
 	x->zone = z;
 	x->side = side;

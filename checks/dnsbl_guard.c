@@ -230,12 +230,13 @@ static bool fails_too_often(const struct dnsbl_guard *g)
 void dnsbl_guard_failed(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 {
 	struct dnsbl_guard *g = z->guard;
-	char text[WHY_SIZE];
 
 	count(&g->failures);
 	pthread_mutex_lock(&g->lock);
 	note_outcome(g, true);
 	if (fails_too_often(g)) {
+		char text[WHY_SIZE];
+
 		snprintf(text, sizeof text, "it does not answer (%s)", why);
 		doubt(g, now_ms, text);
 	}
