@@ -28,11 +28,9 @@ enum {
 	POLICYD_IDLE_RCPT_MS = 60 * 1000,
 	/* With an end to come: a message may take as long as Postfix lets its client dawdle. */
 	POLICYD_IDLE_END_MS = 60 * 60 * 1000,
-	/* After its connection is gone.  Postfix connects anew and repeats itself after a second
-	 * (smtpd_policy_service_retry_delay); when it closes a connection by its age, the transaction may go on later on
-	 * another one. */
-	POLICYD_GRACE_RCPT_MS = 5 * 1000,
-	POLICYD_GRACE_END_MS = 120 * 1000,
+	/* After its connection is gone: Postfix connects anew and repeats itself after a second
+	 * (smtpd_policy_service_retry_delay); else its process has ended, and the session with it. */
+	POLICYD_GRACE_MS = 10 * 1000,
 	/* A transaction that is over answers repeated questions for so long. */
 	POLICYD_OVER_MS = 10 * 1000,
 	/* How often the forgotten ones are looked for. */

@@ -279,8 +279,8 @@ int policyd_open(struct engine *e, uid_t owner, struct policyd **pp, struct erro
 	p->engine = e;
 	p->asked = asked_at(set);
 	p->workers = (unsigned)set->workers;
-	p->table = p->asked.last == STAGE_RCPT ? policyd_table_new(POLICYD_IDLE_RCPT_MS, POLICYD_GRACE_RCPT_MS)
-					       : policyd_table_new(POLICYD_IDLE_END_MS, POLICYD_GRACE_END_MS);
+	p->table = policyd_table_new(p->asked.last == STAGE_RCPT ? POLICYD_IDLE_RCPT_MS : POLICYD_IDLE_END_MS,
+				     POLICYD_GRACE_MS);
 	if (p->table == NULL)
 		error_add(errors, NULL, 0, "policyd: out of memory");
 	else

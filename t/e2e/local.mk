@@ -30,6 +30,9 @@ e2e_tests = \
 	t/e2e/lists.py \
 	t/e2e/load.py \
 	t/e2e/mixed.py \
+	t/e2e/policy.py \
+	t/e2e/policy_hostile.py \
+	t/e2e/policy_limits.py \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
 	t/e2e/rules.py \
@@ -47,6 +50,7 @@ e2e_harness = \
 	t/lib/gate.py \
 	t/lib/message.py \
 	t/lib/place.py \
+	t/lib/policy.py \
 	t/lib/postfix.py \
 	t/lib/redis_server.py \
 	t/lib/sendmail.py \

@@ -7,8 +7,9 @@ from place import PATIENCE
 from world import World
 
 SERVICE = "check_policy_service unix:millgate/policy.sock"
-RESTRICTIONS = {"rcpt": "smtpd_recipient_restrictions", "data": "smtpd_data_restrictions",
-                "end": "smtpd_end_of_data_restrictions"}
+# Without the first one Postfix looks last whether a recipient exists, and unknown ones would be greylisted.
+RESTRICTIONS = {"rcpt": "smtpd_recipient_restrictions = reject_unlisted_recipient, " + SERVICE,
+                "data": "smtpd_data_restrictions = " + SERVICE, "end": "smtpd_end_of_data_restrictions = " + SERVICE}
 ALL = ("rcpt", "data", "end")
 
 
@@ -31,7 +32,7 @@ class PolicyWorld(World):
         if "milter" not in fronts:
             lines += ["smtpd_milters =", "non_smtpd_milters ="]
         if "policy" in fronts:
-            lines += ["%s = %s" % (RESTRICTIONS[stage], SERVICE) for stage in asked]
+            lines += [RESTRICTIONS[stage] for stage in asked]
             sections["policyd"] = _Section(self, asked if told is None else told, more)
         super().__init__(text, settings="\n".join(lines), **sections)
 
