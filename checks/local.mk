@@ -81,6 +81,7 @@ libchecks_a_SOURCES = \
 	checks/rates_hit.c checks/rates_hit.h \
 	checks/rates_key.c checks/rates_key.h \
 	checks/rates_local.c checks/rates_local.h \
+	checks/rates_mail.c checks/rates_mail.h \
 	checks/rates_print.c \
 	checks/rates_script.c checks/rates_script.h \
 	checks/rates_set.c checks/rates_set.h \

@@ -1,7 +1,6 @@
 #include "checks/rates_alarm.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "checks/rates_command.h"
+#include "checks/rates_mail.h"
 #include "net/mail_out.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -21,8 +21,6 @@ enum {
 	COMMAND_PATIENCE_S = 60,  /* then one is killed: it would keep its place for ever */
 	LOOK_MS = 100,            /* how often children are looked after */
 	CLOSE_PATIENCE_MS = 2000, /* how long a reload or a stop waits for what is under way */
-	MAIL_PATIENCE_MS = 20000, /* of one mail */
-	MAIL_SIZE = 8192,
 	HIT_FIELDS = 7,
 	MS_PER_S = 1000
 };
@@ -168,72 +166,6 @@ struct rates_alarm *rates_alarm_new(const struct check_env *env, const struct li
 	return NULL;
 }
 
-/* ---- The mail ---- */
-
-static void add_line(struct sbuf *b, const char *name, const char *value)
-{
-	if (value[0] == '\0')
-		return;
-	sbuf_addf(b, "%s: ", name);
-	rates_command_clean(b, value);
-	sbuf_add(b, "\r\n");
-}
-
-static void add_date(struct sbuf *b)
-{
-	time_t now = (time_t)(clock_wall_ms() / MS_PER_S);
-	char date[64] = "";
-	struct tm tm;
-
-	/* The names of days and months are C's: the daemon sets no locale. */
-	if (gmtime_r(&now, &tm) != NULL && strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm) > 0)
-		sbuf_addf(b, "Date: %s\r\n", date);
-}
-
-static void write_mail(const struct rates_alarm *a, const struct rates_hit *h, struct sbuf *b)
-{
-	bool held = strcmp(h->action, "hold") == 0;
-
-	sbuf_addf(b, "From: millgate <postmaster@%s>\r\nTo: <%s>\r\nSubject: %s: ", a->hostname, a->mail_to,
-		  held ? "held" : "limit");
-	rates_command_clean(b, h->key);
-	sbuf_add(b, "\r\n");
-	add_date(b);
-	sbuf_addf(b, "Message-ID: <%s.limit@%s>\r\n", h->id, a->hostname);
-	sbuf_add(b, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-		    "Content-Type: text/plain; charset=us-ascii\r\n\r\n");
-	sbuf_add(b, "A rate is used up.  This is told once in its period.\r\n\r\n");
-	add_line(b, "rate", h->rate);
-	add_line(b, "key", h->key);
-	add_line(b, "action", h->action);
-	add_line(b, "client", h->client);
-	add_line(b, "user", h->user);
-	add_line(b, "sender", h->sender);
-	add_line(b, "id", h->id);
-	if (held)
-		sbuf_addf(b, "\r\nAll mail of this key is held now, until:  millgate limits reset '...'\r\n");
-	sbuf_addf(b, "\r\nOn %s:  millgate limits show;  millgate limits reset\r\n", a->hostname);
-}
-
-static void send_mail(const struct rates_alarm *a, const struct rates_hit *h)
-{
-	char buf[MAIL_SIZE], why[MAIL_OUT_WHY_SIZE], safe[MAIL_OUT_WHY_SIZE * 2];
-	struct mail_out mail = {
-		.via = a->mail_via, .hello = a->hostname, .to = a->mail_to, .timeout_ms = MAIL_PATIENCE_MS
-	};
-	struct sbuf b;
-
-	sbuf_fixed(&b, buf, sizeof buf);
-	write_mail(a, h, &b);
-	mail.text = b.p;
-	mail.text_n = b.len;
-	if (mail_out_send(&mail, why) == 0)
-		return;
-	sbuf_fixed(&b, safe, sizeof safe);
-	sbuf_add_safe(&b, why, strlen(why));
-	log_error("limits: no mail to %s by %s: %s", a->mail_to, a->mail_via, safe);
-}
-
 /* ---- The command ---- */
 
 static struct child *free_place(struct rates_alarm *a)
@@ -348,7 +280,7 @@ static void *run(void *arg)
 		if (a->argv != NULL)
 			run_command(a, &next->hit);
 		if (a->mail_to != NULL)
-			send_mail(a, &next->hit);
+			rates_mail_send(a->mail_to, a->mail_via, a->hostname, &next->hit);
 		free(next);
 		pthread_mutex_lock(&a->lock);
 	}

@@ -311,6 +311,100 @@ static void test_unavailable(void)
 	fixture_free(&f);
 }
 
+static void test_emergency(void)
+{
+	struct check_fixture f;
+
+	reset();
+	(void)fixture_load(
+		&f, &rates_check,
+		"limits: { rates = ( { name = \"ip\"; by = \"client_ip\"; messages = 2; per = \"1h\"; } ); };");
+	fake_redis_answers(NULL);
+	fixture_client(&f, "192.0.2.1");
+	for (unsigned i = 0; i < 2; i++) {
+		fixture_mail(&f, "eve@example.org", NULL);
+		(void)fixture_rcpt(&f, "bob@example.net");
+		is_str(ask(&f), "(absent)", "Redis is away: the daemon counts by itself");
+	}
+	cancel(&f, NULL);
+	is_str(fake_redis_told(), "", "and gives back to itself");
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(absent)", "what was given back is there");
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "ip", "no more than that");
+	fake_redis_answers(redis);
+	fixture_mail(&f, "eve@example.org", NULL);
+	(void)fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(absent)", "Redis is back: it alone counts");
+	is_int(taken(BY_IP), 1, "anew");
+	fixture_free(&f);
+}
+
+/* A message is held for all of its recipients. */
+static void test_hold(void)
+{
+	struct check_fixture f;
+	struct rcpt *first;
+
+	reset();
+	(void)fixture_load(
+		&f, &rates_check,
+		"limits: { rates = ( { name = \"ip\"; by = \"client_ip\"; messages = 9; per = \"1h\"; },\n"
+		"{ name = \"user\"; by = \"auth_user\"; recipients = 1; per = \"1h\"; action = \"hold\"; } ); };");
+	ok(strstr(fixture_rules(&f), "name = \"user\"") < strstr(fixture_rules(&f), "name = \"ip\""),
+	   "what holds comes before what refuses");
+	limit(BY_USER, 1);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", "alice");
+	first = fixture_rcpt(&f, "bob@example.net");
+	is_str(ask(&f), "(absent)", "the first recipient");
+	ok(strstr(fake_redis_asked(), BY_USER " " BY_USER ":nets " BY_USER ":held take ") != NULL,
+	   "all keys have one tag");
+	(void)fixture_rcpt(&f, "carol@example.net");
+	is_str(ask(&f), "user", "the second one has the message held");
+	is_str(first->facts.v[FACT_RATE].text[0].raw, "user", "for the first one, too");
+	is_int(first->facts.v[FACT_RATE].n, 1, "which is said once");
+	cancel(&f, NULL);
+	cancel(&f, first);
+	is_int(taken(BY_IP) + taken(BY_USER), 0, "all is given back");
+	fixture_free(&f);
+}
+
+static void test_except(void)
+{
+	struct check_fixture f;
+
+	reset();
+	if (fixture_load(
+		    &f, &rates_check,
+		    "limits: { rates = (\n"
+		    "{ name = \"n\"; by = \"client_net\"; messages = 1; per = \"1h\"; except = \"192.0.2.0/28\"; },\n"
+		    "{ name = \"u\"; by = \"auth_user\"; messages = 1; per = \"1h\";\n"
+		    "  except = ( \"alice\", \"@example.com\" ); },\n"
+		    "{ name = \"d\"; by = \"sender_domain\"; messages = 1; per = \"1h\"; except = \".example.org\"; },\n"
+		    "{ name = \"b\"; by = ( \"client_ip\", \"recipient\" ); messages = 1; per = \"1h\";\n"
+		    "  except = \"example.net\"; } ); };") != 0)
+		bail_out("%s", fixture_errors(&f));
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "x@mail.example.org", "Alice");
+	(void)fixture_rcpt(&f, "bob@example.net");
+	(void)ask(&f);
+	is_str(fake_redis_asked(), "", "networks, users in any case, domains; any of several values");
+	fixture_client(&f, "192.0.2.16");
+	fixture_mail(&f, "x@example.org", "bob");
+	(void)fixture_rcpt(&f, "bob@sub.example.net");
+	(void)ask(&f);
+	is_int(n_keys, 4, "what is not excepted is counted");
+	fixture_mail(&f, "x@mail.example.org", "bob@example.com");
+	fake_redis_clear();
+	(void)fixture_rcpt(&f, "bob@example.net");
+	(void)ask(&f);
+	ok(strstr(fake_redis_asked(), "{u:") == NULL, "logins that are addresses, by their domain");
+	fixture_free(&f);
+}
+
 /* The engine sends the question early, so that it shares a round trip with others'. */
 static void test_submit(void)
 {
@@ -450,6 +544,9 @@ int main(void)
 	test_refusal();
 	test_message_refusal();
 	test_unavailable();
+	test_emergency();
+	test_hold();
+	test_except();
 	test_submit();
 	test_no_memory();
 	test_peek();
