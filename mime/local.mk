@@ -6,6 +6,7 @@ libmime_a_SOURCES = \
 	mime/charset.c mime/charset.h \
 	mime/decode.c \
 	mime/field.c mime/field.h \
+	mime/head.c mime/head.h \
 	mime/header.h \
 	mime/host.c mime/host.h \
 	mime/html.c mime/html.h \

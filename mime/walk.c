@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mime/field.h"
+#include "mime/head.h"
 #include "mime/limits.h"
 #include "mime/transfer.h"
 #include "util/bytes.h"
@@ -13,15 +14,6 @@ enum state {
 	IN_HEADER,         /* of a part */
 	IN_DATA,
 	IN_NOTHING /* before the first part, behind the last, or of no interest */
-};
-
-/* The fields that tell what a part is. */
-enum field { TYPE, ENCODING, DISPOSITION, FIELDS };
-
-struct kept_field {
-	char p[MIME_FIELD_MAX];
-	size_t n;
-	bool seen;
 };
 
 /* A multipart that is open. */
@@ -38,8 +30,8 @@ struct mime_walk {
 	struct level levels[MIME_DEPTH_MAX];
 	unsigned depth, parts;
 
-	struct kept_field fields[FIELDS];
-	struct kept_field *open; /* what a folded line belongs to */
+	struct mime_head head;
+	struct mime_kept *open; /* what a folded line belongs to */
 
 	bool wanted;
 	struct mime_decoder decoder;
@@ -116,10 +108,7 @@ static void end_part(struct mime_walk *w)
 
 static void begin_header(struct mime_walk *w)
 {
-	for (unsigned i = 0; i < FIELDS; i++) {
-		w->fields[i].n = 0;
-		w->fields[i].seen = false;
-	}
+	mime_head_clear(&w->head);
 	w->open = NULL;
 	w->eol_n = 0;
 	w->state = IN_NOTHING;
@@ -127,26 +116,6 @@ static void begin_header(struct mime_walk *w)
 		w->parts++;
 		w->state = IN_HEADER;
 	}
-}
-
-static bool begins(const char *type, const char *with)
-{
-	return strncmp(type, with, strlen(with)) == 0;
-}
-
-static void read_type(const struct mime_walk *w, struct mime_part *part)
-{
-	bool digest = w->depth > 0 && w->levels[w->depth - 1].digest;
-	struct sbuf b;
-	const char *slash;
-
-	sbuf_fixed(&b, part->type, sizeof part->type);
-	mime_field_value(w->fields[TYPE].p, w->fields[TYPE].n, &b);
-	slash = strchr(part->type, '/');
-	if (!w->fields[TYPE].seen && digest)
-		strcpy(part->type, "message/rfc822");
-	else if (slash == NULL || slash == part->type || slash[1] == '\0')
-		strcpy(part->type, "text/plain"); /* RFC 2045, section 5.2 */
 }
 
 /* Whether the part is a multipart whose parts can be told: then it is open. */
@@ -181,16 +150,12 @@ static void begin_data(struct mime_walk *w, const struct mime_part *part, enum m
 
 static void end_header(struct mime_walk *w)
 {
-	enum mime_encoding encoding = mime_encoding_find(w->fields[ENCODING].p, w->fields[ENCODING].n);
+	bool digest = w->depth > 0 && w->levels[w->depth - 1].digest;
+	enum mime_encoding encoding;
 	struct mime_part part;
 
-	memset(&part, 0, sizeof part);
-	part.content_type = w->fields[TYPE].p;
-	part.content_type_n = w->fields[TYPE].n;
-	part.disposition = w->fields[DISPOSITION].p;
-	part.disposition_n = w->fields[DISPOSITION].n;
-	read_type(w, &part);
-	if (begins(part.type, "multipart/")) {
+	mime_head_judge(&w->head, digest, &part, &encoding);
+	if (strncmp(part.type, "multipart/", strlen("multipart/")) == 0) {
 		if (open_multipart(w, &part)) {
 			w->state = IN_NOTHING;
 			return;
@@ -209,45 +174,12 @@ static void end_header(struct mime_walk *w)
 
 /* ---- Fields ---- */
 
-static void add_to_field(struct kept_field *f, const char *p, size_t n)
-{
-	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
-		n--;
-	if (n > MIME_FIELD_MAX - f->n)
-		n = MIME_FIELD_MAX - f->n;
-	memcpy(f->p + f->n, p, n);
-	f->n += n;
-}
-
-/* The field of that name, if it is the first; NULL for those that tell nothing. */
-static struct kept_field *find_field(struct mime_walk *w, const char *name, size_t n)
-{
-	static const char *const names[FIELDS] = { "content-type", "content-transfer-encoding", "content-disposition" };
-
-	while (n > 0 && ascii_is_space(name[n - 1]))
-		n--;
-	for (unsigned i = 0; i < FIELDS; i++) {
-		if (strlen(names[i]) != n || !ascii_equal_n(names[i], name, n) || w->fields[i].seen)
-			continue;
-		w->fields[i].seen = true;
-		return &w->fields[i];
-	}
-	return NULL;
-}
-
 void mime_walk_field(struct mime_walk *w, const char *name, const char *value, size_t n)
 {
-	struct kept_field *f = find_field(w, name, strlen(name));
+	struct mime_kept *f = mime_head_find(&w->head, name, strlen(name));
 
-	if (f == NULL)
-		return;
-	for (const char *end = value + n; value < end;) {
-		const char *nl = memchr(value, '\n', (size_t)(end - value));
-		size_t piece = nl != NULL ? (size_t)(nl + 1 - value) : (size_t)(end - value);
-
-		add_to_field(f, value, piece);
-		value += piece;
-	}
+	if (f != NULL)
+		mime_head_add(f, value, n);
 }
 
 static bool is_blank_line(const char *p, size_t n)
@@ -262,7 +194,7 @@ static void header_line(struct mime_walk *w, const char *p, size_t n, bool conti
 
 	if (continues || *p == ' ' || *p == '\t') {
 		if (w->open != NULL)
-			add_to_field(w->open, p, n);
+			mime_head_add(w->open, p, n);
 		return;
 	}
 	if (is_blank_line(p, n)) {
@@ -276,9 +208,9 @@ static void header_line(struct mime_walk *w, const char *p, size_t n, bool conti
 			data_line(w, p, n);
 		return;
 	}
-	w->open = find_field(w, p, (size_t)(colon - p));
+	w->open = mime_head_find(&w->head, p, (size_t)(colon - p));
 	if (w->open != NULL)
-		add_to_field(w->open, colon + 1, n - (size_t)(colon + 1 - p));
+		mime_head_add(w->open, colon + 1, n - (size_t)(colon + 1 - p));
 }
 
 /* ---- Delimiters ---- */

@@ -7,7 +7,8 @@
  * empty parts, which are 7 MB, take 1.3 GB; and GLib calls abort() where memory runs out.
  *
  * Read as mail readers do, and where they differ so that more is seen: a boundary also counts when more letters stand
- * behind it, behind its closing line, and before that of an inner part; parts that are nested too deeply are text.
+ * behind it, behind its closing line, and before that of an inner part; parts that are nested too deeply are text; of two fields that
+ * say what a part is, the one by which more is seen counts.
  */
 #ifndef MILLGATE_MIME_WALK_H
 #define MILLGATE_MIME_WALK_H

@@ -200,6 +200,15 @@ static void test_multipart(void)
 		"parts of fields alone");
 	is_walk(MIXED, NULL, "--b\r\ncontent-type : text/html\r\nContent-Type: image/png\r\n\r\nx\r\n--b--",
 		"[text/html|x]", "the first of a name counts");
+	is_walk(MIXED, NULL,
+		"--b\r\nContent-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--",
+		"[text/plain|x]", "of two types, the one by which more is seen");
+	is_walk(MIXED, NULL,
+		"--b\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\nSGk=\r\n--b--",
+		"[text/plain|Hi]", "so with encodings");
+	is_walk(MIXED, NULL,
+		"--b\r\nContent-Type: text/html\r\nContent-Type: text/plain\r\nContent-Type: a/b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--",
+		"[text/html|x][text/plain|y]", "and the next part has its own");
 	is_walk(" multipart/mixed; boundary=\"b \"", NULL, "--b\r\n\r\none\r\n--b--\r\n", "[text/plain|one]",
 		"a boundary with a blank at its end");
 }
