@@ -13,8 +13,9 @@ import sendmail
 import tap
 
 # The longest first.
-TESTS = ["dkim_sign", "dns_away", "redis_away", "greylist", "load", "spf", "dkim_corpus", "stop", "dnsbl", "fcrdns", "limits",
-         "auth_results", "hostile", "combine", "actors", "reload", "subjects", "lists", "rules", "mixed", "journal"]
+TESTS = ["dkim_sign", "dns_away", "redis_away", "greylist", "load", "spf", "dkim_corpus", "limits_rates", "stop", "dnsbl", "fcrdns",
+         "greylist_met", "limits_hold", "limits", "auth_results", "hostile", "combine",
+         "actors", "reload", "subjects", "lists", "rules", "mixed", "journal"]
 AT_A_TIME = 4
 
 

@@ -298,6 +298,7 @@ class Sendmail:
             out.append({
                 "queue_id": os.path.basename(path)[2:],
                 "queue_name": "hold" if os.path.basename(path).startswith("hf") else "deferred",
+                "sender": "".join(re.match(r"S<?(.*?)>?$", line).group(1) for line in lines if line.startswith("S")),
                 "recipients": [{"address": r} for r in recipients],
                 "reason": "".join(line[1:] for line in lines if line.startswith("q"))})
         return out
