@@ -47,6 +47,11 @@ TESTS += t/unit/engine_unsaid
 t_unit_engine_unsaid_SOURCES = t/unit/engine_unsaid.c t/unit/engine_fixture.c t/unit/engine_fixture.h
 t_unit_engine_unsaid_LDADD = $(ENGINE_TEST_LIBS)
 
+check_PROGRAMS += t/unit/engine_threads
+TESTS += t/unit/engine_threads
+t_unit_engine_threads_SOURCES = t/unit/engine_threads.c t/unit/engine_fixture.c t/unit/engine_fixture.h
+t_unit_engine_threads_LDADD = $(ENGINE_TEST_LIBS)
+
 # What a transaction costs; run by hand.
 EXTRA_PROGRAMS += t/bench/engine_bench
 t_bench_engine_bench_SOURCES = t/bench/engine_bench.c $(net_fixture)

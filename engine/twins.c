@@ -64,9 +64,10 @@ static bool ports_agree(unsigned a, unsigned b)
 	return a == 0 || b == 0 || a == b;
 }
 
+/* Mail without SMTP is nobody's twin: no policy request is made for it. */
 static bool same_session(const struct engine_session *s, const struct engine_connect *c, const struct ip *server)
 {
-	if (!ip_equal(&s->conn->ip, &c->ip) || !ports_agree(s->port, c->port) ||
+	if (!s->smtp || !ip_equal(&s->conn->ip, &c->ip) || !ports_agree(s->port, c->port) ||
 	    !ports_agree(s->server_port, c->server_port))
 		return false;
 	return s->server.family == IP_NONE || server->family == IP_NONE || ip_equal(&s->server, server);

@@ -379,6 +379,14 @@ static void test_twins(void)
 	engine_mail(s, &(struct engine_mail){ .arg = "<>" }, &a);
 	ok(has_twin(e, 4000, "192.0.2.25", 25, ""), "the null sender");
 	engine_close(&s);
+	s = engine_open(e);
+	c = both_ends;
+	c.smtp = false;
+	c.port = 0;
+	engine_connect(s, &c, &a);
+	engine_mail(s, &m, &a);
+	ok(!engine_has_twin(e, &both_ends, m.arg), "mail that did not come by SMTP is no twin");
+	engine_close(&s);
 	engine_connect(other, &both_ends, &a);
 	engine_mail(other, &m, &a);
 	ok(!engine_has_twin(e, &both_ends, m.arg), "an envelope's own transaction is no twin");
