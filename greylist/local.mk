@@ -12,6 +12,8 @@ libgreylist_a_SOURCES = \
 	greylist/hostname.h \
 	greylist/identity.c \
 	greylist/identity.h \
+	greylist/journal.c \
+	greylist/journal.h \
 	greylist/key.c \
 	greylist/key.h \
 	greylist/learn.c \
@@ -20,6 +22,9 @@ libgreylist_a_SOURCES = \
 	greylist/pattern.c \
 	greylist/pattern.h \
 	greylist/print.c \
+	greylist/report.c \
+	greylist/report.h \
+	greylist/report_print.c \
 	greylist/script.c \
 	greylist/script.h \
 	greylist/sender.c \
@@ -57,10 +62,18 @@ t_unit_greylist_sender_LDADD = $(greylist_test_libs)
 greylist_redis_libs = libgreylist.a libmail.a libnet.a libconf.a libutil.a libtap.a $(CONFIG_LIBS) $(PSL_LIBS) \
 	$(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS) $(UNISTRING_LIBS)
 
-check_PROGRAMS += t/unit/greylist_admin t/unit/greylist_script
-TESTS += t/unit/greylist_admin t/unit/greylist_script
+check_PROGRAMS += t/unit/greylist_admin t/unit/greylist_report t/unit/greylist_script
+TESTS += t/unit/greylist_admin t/unit/greylist_report t/unit/greylist_script
 
 t_unit_greylist_admin_SOURCES = t/unit/greylist_admin.c t/unit/net_fixture.c t/unit/net_fixture.h
 t_unit_greylist_admin_LDADD = $(greylist_redis_libs)
 t_unit_greylist_script_SOURCES = t/unit/greylist_script.c t/unit/net_fixture.c t/unit/net_fixture.h
 t_unit_greylist_script_LDADD = $(greylist_redis_libs)
+
+# By hand, as t/fuzz/fuzz_header (mime/local.mk).
+EXTRA_PROGRAMS += t/fuzz/fuzz_greylist
+t_fuzz_fuzz_greylist_SOURCES = t/fuzz/fuzz_greylist.c
+t_fuzz_fuzz_greylist_LDADD = libgreylist.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
+t_fuzz_fuzz_greylist_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+t_unit_greylist_report_SOURCES = t/unit/greylist_report.c t/unit/net_fixture.c t/unit/net_fixture.h
+t_unit_greylist_report_LDADD = $(greylist_redis_libs) $(JANSSON_LIBS)

@@ -11,7 +11,8 @@
 
 /*
  * The sender as triplets hold it; folded text in and out, of the arena; NULL when out of memory.  recipient: whose
- * address may be embedded (VERP), folded, or NULL.  The domain stays.  What comes out comes out of itself again.
+ * address may be embedded (VERP), folded, or NULL.  The domain stays.  What comes out comes out of itself again, so that an
+ * administrator may name either form.
  *
  *   news-4711-bob=example.net@lists.example      news-#@lists.example           VERP; numbers
  *   srs0=hhhh=tt=example.org=alice@fwd.example   srs0=example.org=alice@...     SRS: without hash and day
