@@ -70,10 +70,10 @@ def title(name):
 
 def status(w):
     """name -> what `millgate dnsbl status --json` says."""
-    answer = w.gate.command("dnsbl", "status", "--json")
-    if answer.returncode:
-        raise AssertionError(answer.stderr)
-    return {entry["name"]: entry for entry in json.loads(answer.stdout)["lists"]}
+    def ask():
+        answer = w.gate.command("dnsbl", "status", "--json")
+        return answer.stdout if answer.returncode == 0 else None  # the control socket comes after the milter's
+    return {entry["name"]: entry for entry in json.loads(until("the daemon to answer", ask))["lists"]}
 
 
 def states(w):
@@ -224,6 +224,17 @@ with World(config(NAMES), zone=healthy()) as w:
     eq(states(w), {"jump": "suspended", "wave": "ok"}, "the list that has changed is suspended; the wave is no reason")
     like(status(w)["jump"]["why"], r"lists nearly everybody all of a sudden", "and that is what is said")
     eq(status(w)["wave"]["hits"], 16, "the other list goes on")
+
+    topic("millgate dnsbl, where there is nothing to tell")
+    w.configure("")
+    until("the daemon to answer", lambda: "no DNS lists" in w.gate.command("dnsbl", "status").stderr)
+    eq(w.gate.command("dnsbl", "status").returncode, 1, "no lists")
+    eq(w.gate.command("dnsbl").returncode, 2, "wrong usage")
+    w.dns.change(healthy(("quota",)))
+    w.gate.configure(config(("quota",)))
+    w.gate.reload()
+    wait_for_all(w, ("quota",), "ok")
+    ok(True, "a reload that brings lists has them examined at once")
 
     topic("a key in a zone is nobody's business")
     seen.append(str(w.gate.lines()))
