@@ -179,6 +179,23 @@ static const char *combination_error(const struct rate *r, const struct rate_set
 	return NULL;
 }
 
+/* An exception in the configuration itself that no value of `by` can match.  A file may serve several rates. */
+static void warn_except(const struct rate *r, const struct rate_settings *set, const struct conf_item *item,
+			struct error_list *errors)
+{
+	bool by_client = counts_by(r, RATE_BY_CLIENT_IP) || counts_by(r, RATE_BY_CLIENT_NET);
+	bool by_name = false;
+	struct ip_net net;
+	bool network = ip_net_parse(&net, item->s) == 0;
+
+	for (unsigned i = 0; i < r->n_by; i++)
+		by_name = by_name || (r->by[i] != RATE_BY_CLIENT_IP && r->by[i] != RATE_BY_CLIENT_NET);
+	if ((network ? by_client : by_name) || set->where.file == NULL || strcmp(item->file, set->where.file) != 0)
+		return;
+	error_warn(errors, item->file, item->line, "the exception \"%s\" has no effect: this rate is not counted by %s",
+		   item->s, network ? "client_ip or client_net" : "anything that has a name");
+}
+
 static int read_except(struct rate *r, const struct rate_settings *set, struct error_list *errors)
 {
 	unsigned before = errors->errors;
@@ -196,6 +213,8 @@ static int read_except(struct rate *r, const struct rate_settings *set, struct e
 
 		if (wrong != NULL)
 			error_add(errors, item->file, item->line, "\"%s\": %s", item->s, wrong);
+		else
+			warn_except(r, set, item, errors);
 	}
 	return errors->errors == before ? 0 : -1;
 }

@@ -402,6 +402,14 @@ static void test_except(void)
 	(void)fixture_rcpt(&f, "bob@example.net");
 	(void)ask(&f);
 	ok(strstr(fake_redis_asked(), "{u:") == NULL, "logins that are addresses, by their domain");
+	is_int(f.errors.warnings, 0, "no warnings");
+	fixture_free(&f);
+	(void)fixture_load(
+		&f, &rates_check,
+		"limits: { rates = (\n"
+		"{ by = \"sender\"; messages = 1; per = \"1h\"; except = ( \"192.0.2.0/28\", \"a@example.org\" ); },\n"
+		"{ by = \"client_ip\"; messages = 1; per = \"1h\"; except = ( \"192.0.2.1\", \"alice\" ); } ); };");
+	is_int(f.errors.warnings, 2, "exceptions that can never match: %s", fixture_errors(&f));
 	fixture_free(&f);
 }
 
