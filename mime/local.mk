@@ -24,7 +24,7 @@ MIME_TESTS = \
 	t/unit/mime_decode \
 	t/unit/mime_links \
 	t/unit/mime_parts
-check_PROGRAMS += $(MIME_TESTS) t/unit/mime_decode_lines t/unit/mime_texts_print
+check_PROGRAMS += $(MIME_TESTS) t/unit/mime_decode_lines t/unit/mime_texts_lines
 TESTS += $(MIME_TESTS) t/unit/mime_corpus.py t/unit/mime_python.py
 EXTRA_DIST += t/unit/mime_corpus.py t/unit/mime_python.py
 MIME_TEST_LIBS = libtap.a libmime.a libmail.a libutil.a $(PSL_LIBS) $(UNISTRING_LIBS)
@@ -38,8 +38,8 @@ t_unit_mime_links_SOURCES = t/unit/mime_links.c
 t_unit_mime_links_LDADD = $(MIME_TEST_LIBS)
 t_unit_mime_parts_SOURCES = t/unit/mime_parts.c
 t_unit_mime_parts_LDADD = $(MIME_TEST_LIBS)
-t_unit_mime_texts_print_SOURCES = t/unit/mime_texts_print.c
-t_unit_mime_texts_print_LDADD = $(MIME_TEST_LIBS)
+t_unit_mime_texts_lines_SOURCES = t/unit/mime_texts_lines.c
+t_unit_mime_texts_lines_LDADD = $(MIME_TEST_LIBS)
 t_unit_mime_decode_lines_SOURCES = t/unit/mime_decode_lines.c
 t_unit_mime_decode_lines_LDADD = $(MIME_TEST_LIBS)
 

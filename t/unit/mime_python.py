@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.environ.get("top_srcdir") or
                                 os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."), "t", "lib"))
 import tap  # noqa: E402
 
-HELPER = os.path.join(os.environ.get("top_builddir", "."), "t", "unit", "mime_texts_print")
+HELPER = os.path.join(os.environ.get("top_builddir", "."), "t", "unit", "mime_texts_lines")
 CHARSETS = {"utf-8": "h\u00e9llo \u043f\u0440\u0438\u0432\u0435\u0442 \u4e2d", "koi8-r": "\u043f\u0440\u0438\u0432\u0435\u0442",
             "windows-1251": "\u044f\u0431\u043b\u043e\u043a\u043e", "iso-8859-15": "caf\u00e9 \u20ac",
             "iso-2022-jp": "\u65e5\u672c\u8a9e", "gb18030": "\u4e2d\u6587", "utf-16": "wide \u20ac", "us-ascii": "plain"}
