@@ -45,6 +45,10 @@ int command_dkim(const struct command_call *call);
 int command_dnsbl(const struct command_call *call);
 /* greylist.c */
 int command_greylist(const struct command_call *call);
+/* greylist_report.c; the options by their places in the table */
+enum { COMMAND_GREYLIST_SINCE, COMMAND_GREYLIST_LIMIT };
+struct grey_admin;
+int command_greylist_report(const struct command_call *call, const struct grey_admin *g, struct error_list *errors);
 /* limits.c */
 int command_limits(const struct command_call *call);
 

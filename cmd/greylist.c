@@ -148,14 +148,17 @@ int command_greylist(const struct command_call *call)
 	struct grey_pattern pattern;
 	struct session s;
 	enum grey_kind kind = read_kind(call);
+	bool reports = strcmp(what, "report") == 0;
 	int patterns = read_patterns(call, kind, &pattern), status = COMMAND_FAILED;
 
 	/* Whatever shows or changes single entries wants to be told which, be it "*". */
-	if (!(lists || shows || allows || forgets) || patterns < 0 || (!lists && patterns < 1))
+	if (reports ? call->argc > 1
+		    : !(lists || shows || allows || forgets) || patterns < 0 || (!lists && patterns < 1))
 		return COMMAND_USAGE;
 	if (open_session(call, &s) == 0)
-		status = lists || shows ? list(call, &s, kind, &pattern, shows, &errors)
-					: change(call, &s, kind, &pattern, allows, &errors);
+		status = reports          ? command_greylist_report(call, &s.admin, &errors)
+			 : lists || shows ? list(call, &s, kind, &pattern, shows, &errors)
+					  : change(call, &s, kind, &pattern, allows, &errors);
 	if (errors.first != NULL)
 		command_errors(call, &errors);
 	error_clear(&errors);

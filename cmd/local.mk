@@ -12,6 +12,6 @@ millgated_LDADD = libmilterfront.a libpolicyd.a $(millgate_libs) $(MILTER_LIBS) 
 
 bin_PROGRAMS += millgate
 millgate_SOURCES = cmd/command.c cmd/command.h cmd/config.c cmd/daemon_control.c cmd/dkim.c cmd/dnsbl.c cmd/greylist.c cmd/millgate.c
-millgate_SOURCES += cmd/limits.c
+millgate_SOURCES += cmd/greylist_report.c cmd/limits.c
 millgate_CPPFLAGS = $(AM_CPPFLAGS) $(cmd_cppflags)
-millgate_LDADD = $(millgate_libs) $(millgate_deps)
+millgate_LDADD = $(millgate_libs) $(millgate_deps) $(JANSSON_LIBS)

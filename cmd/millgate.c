@@ -17,18 +17,22 @@ static const struct command commands[] = {
 	{ "reload", "", "have the running daemon read its configuration again",
 	  "A configuration with an error changes nothing; the errors are printed, and the exit status is 1.\n",
 	  .run = command_reload },
-	{ "greylist", "list|show|allow|forget [known|met] [CLIENT [SENDER [RECIPIENT]]]",
-	  "print or change the entries of the greylist",
+	{ "greylist",
+	  "list|show|allow|forget [known|met] [CLIENT [SENDER [RECIPIENT]]] | report [--since DURATION] [--limit N]",
+	  "print or change the entries of the greylist, or tell who was delayed",
 	  "list    one line an entry\n"
 	  "show    everything about an entry\n"
 	  "allow   let it pass from now on; one named in full is made when it is not there\n"
-	  "forget  take it away: what comes next is new\n\n"
+	  "forget  take it away: what comes next is new\n"
+	  "report  from the journal: who was delayed, for how long, and who never came back\n\n"
 	  "\"*\" stands for anything, also within a word; \"<>\" is the null sender; a client's address means its network.\n"
 	  "A CLIENT is what greylisting takes it for: a domain, or a network.\n"
-	  "All but list want a CLIENT, be it \"*\".\n\n"
+	  "All but list and report want a CLIENT, be it \"*\".\n\n"
 	  "known   clients that have proved themselves: CLIENT and the senders' domain\n"
-	  "met     to whom our users wrote: REMOTE, an address or a domain, and the user's address\n",
-	  .run = command_greylist },
+	  "met     to whom our users wrote: REMOTE, an address or a domain, and the user's address\n\n"
+	  "  --since DURATION  how far the report looks back (7d)\n"
+	  "  --limit N         how many lines of each kind it has (10); with --json it has all\n",
+	  .run = command_greylist, .options = { "since", "limit" } },
 	{ "limits", "show [PATTERN] | reset PATTERN...", "print or reset what the rates have counted",
 	  "show    for each rate and key: how much is used, when there is room again, and since when its mail is held\n"
 	  "reset   forget what is used, and release what is held; mail that Postfix holds already is released by "
