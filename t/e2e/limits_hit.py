@@ -3,11 +3,13 @@
 
 import os
 import re
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
+from gate import environment, program
 from message import body, header
-from place import until
+from place import PATIENCE, Process, until
 from tap import eq, like, ok, topic
 from world import World
 
@@ -89,6 +91,24 @@ with World() as w:
     until("it to be told", lambda: len(hits(w)) == 2 and len(runs(directory)) == 2 and len(w.inbox("postmaster")) == 2)
     ok(True, "is told by itself")
 
+    topic("a second daemon on the same Redis")
+    with open(w.gate.config) as f:
+        text = f.read().replace("milter.sock", "second.sock").replace("control.sock", "second-control.sock")
+    path = os.path.join(w.gate.socket_dir, "second.sock")
+    second = Process("second millgated", [program("millgated"), "-f", "-c", w.write("second.conf", text)],
+                     w.path("second.log"), environment())
+    w.on_close(second.stop)
+    second.ready(lambda: os.path.exists(path) and os.stat(path).st_gid == os.stat(w.gate.socket).st_gid)
+    w.postfix.set("smtpd_milters = unix:millgate/second.sock")
+    until("Postfix to ask it", lambda: send("ben", "ben@example.net").status == "450 4.7.1" and "ben@" in second.text())
+    eq(send().status, "450 4.7.1", "it counts what the first one counted")
+    eq([line for line in second.text().splitlines() if '"msg":"limit"' in line], [], "and tells nothing that was told")
+    w.postfix.set("smtpd_milters = unix:millgate/milter.sock")
+    count = len(w.gate.mails())
+    until("Postfix to ask the first one", lambda: send().status == "450 4.7.1" and len(w.gate.mails()) > count)
+    eq(second.stop(), 0, "it ends cleanly")
+    eq(len(hits(w)), 2, "still told once for each key")
+
     topic("hostile values")
     eq([w.send(login="eve", sender=HOSTILE, rcpts=["x@remote.example"]).ok for _ in range(3)], [True, True, False], "a sender")
     until("the command", lambda: len(runs(directory)) == 3)
@@ -119,6 +139,18 @@ with World() as w:
     until("the log to tell", lambda: [r for r in w.gate.lines() if "/bin/false ended with 1" in r.get("msg", "")]
           and [r for r in w.gate.lines() if "no mail to postmaster@example.net" in r.get("msg", "")])
     ok(True, "both are told")
+
+    topic("a mail server that hangs")
+    with socket.socket() as deaf:
+        deaf.bind((w.ip, 0))
+        deaf.listen()
+        w.configure(RATES % {**names, "via": "%s:%d" % deaf.getsockname()})
+        eq([send("max").ok for _ in range(3)], [True, True, False], "a mail that gets nowhere")
+        deaf.settimeout(PATIENCE)
+        connection, _ = deaf.accept()
+        eq([send("mia").ok for _ in range(3)], [True, True, False], "no session waits for it")
+        w.gate.restart()
+        connection.close()
 
     topic("shadow")
     w.configure(RATES % {**names, "more": "shadow = true;"})
