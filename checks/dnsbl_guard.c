@@ -118,6 +118,8 @@ static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 	struct dnsbl_guard *g = z->guard;
 	bool already = dnsbl_guard_standing(g) == DNSBL_SUSPENDED;
 
+	if (already && now_ms < g->next_exam_ms)
+		return; /* sessions find out at the same time: only an examination makes the pause longer */
 	if (!already) {
 		bool calm = g->resumed_ms == 0 || now_ms - g->resumed_ms >= CALM_MS;
 

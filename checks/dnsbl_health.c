@@ -10,6 +10,7 @@
 enum {
 	NAME_SIZE = 256, /* RFC 1035, section 2.3.4: 253 letters and the NUL, with room */
 	LABEL_MAX = 63,
+	AWAITED_AT_ONCE = 16,
 	HARMLESS_TRUST_MS = 30000 /* dnsbl_exam.h: where nothing is refused */
 };
 
@@ -335,14 +336,14 @@ static int64_t sooner(int64_t a, int64_t b)
 /* All lists were asked at about the same time: waiting for one after the other is waiting for all. */
 static void await_answers(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms)
 {
-	struct net_op *ops[16];
+	struct net_op *ops[AWAITED_AT_ONCE];
 	int64_t until = deadline_ms;
 	unsigned i = 0;
 
 	while (i < q->n) {
 		unsigned n = 0;
 
-		for (; i < q->n && n < sizeof ops / sizeof ops[0]; i++) {
+		for (; i < q->n && n < AWAITED_AT_ONCE; i++) {
 			if (q->v[i].said != SAID_NOTHING_YET)
 				continue;
 			ops[n++] = q->v[i].op;
