@@ -8,6 +8,7 @@
 #include "engine/settings.h"
 #include "greylist/admin.h"
 #include "util/arena.h"
+#include "util/ip.h"
 
 /* What a command needs, opened together. */
 struct session {
@@ -109,6 +110,13 @@ static bool print_entry(void *ctx, const struct grey_entry *e)
 	return fine; /* a closed pipe ends the walk */
 }
 
+static bool is_address(const char *text)
+{
+	struct ip ip;
+
+	return text != NULL && ip_parse(&ip, text) == 0;
+}
+
 static int list(const struct command_call *call, struct session *s, enum grey_kind kind,
 		const struct grey_pattern *pattern, bool in_full, struct error_list *errors)
 {
@@ -121,7 +129,8 @@ static int list(const struct command_call *call, struct session *s, enum grey_ki
 	if (call->json && result == 0)
 		puts(p.n == 0 ? "[]" : "\n]");
 	else if (result == 0 && p.n == 0)
-		fputs("no entry fits\n", stderr);
+		fprintf(stderr, "no entry fits%s\n",
+			is_address(pattern->part[0]) ? "; the client may go by its domain: name that, or \"*\"" : "");
 	return result == 0 && (p.n > 0 || !in_full) ? COMMAND_FINE : COMMAND_FAILED;
 }
 
