@@ -16,6 +16,7 @@ libutil_a_SOURCES = \
 
 UTIL_TESTS = \
 	t/unit/util_arena \
+	t/unit/util_bytes \
 	t/unit/util_error \
 	t/unit/util_fold \
 	t/unit/util_ip \
@@ -28,6 +29,8 @@ TESTS += $(UTIL_TESTS)
 UTIL_TEST_LIBS = libtap.a libutil.a $(UNISTRING_LIBS)
 t_unit_util_arena_SOURCES = t/unit/util_arena.c
 t_unit_util_arena_LDADD = $(UTIL_TEST_LIBS)
+t_unit_util_bytes_SOURCES = t/unit/util_bytes.c
+t_unit_util_bytes_LDADD = $(UTIL_TEST_LIBS)
 t_unit_util_error_SOURCES = t/unit/util_error.c
 t_unit_util_error_LDADD = $(UTIL_TEST_LIBS)
 t_unit_util_fold_SOURCES = t/unit/util_fold.c

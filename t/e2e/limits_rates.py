@@ -131,10 +131,11 @@ with World(BYTES) as w:
         { by = "client_ip"; messages = 3; per = "1h"; action = "hold"; },
         { by = ( "sender", "recipient" ); messages = 3; per = "1h"; action = "hold"; },
         { by = "sender"; windows = ( { messages = 3; per = "1h"; }, { bytes = "3M"; per = "1h"; } ); },
-        { by = "sender"; messages = 1; per = "1h"; except = "a b"; } ); on_hit = "alert"; mail_to = "me"; };""")
+        { by = "sender"; messages = 1; per = "1h"; except = "a b"; } ); on_hit = "alert"; mail_to = "me";
+        mail_via = "mx.example.net"; };""")
     said = w.gate.command("check").stderr
     for text in (r"make it two rates", r"always one", r"stolen account", r"holds an account's mail", r"for the whole message",
-                 r"count the same", r"one pattern", r"no absolute path", r"no plain mail address"):
+                 r"count the same", r"one pattern", r"no absolute path", r"no plain mail address", r"HOST:PORT"):
         like(said, text, "check: " + text)
     w.gate.configure(BYTES)
 
