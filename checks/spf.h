@@ -9,8 +9,8 @@
 
 #define SPF_SETTINGS(S)                                                                                                \
 	S(BOOL, enabled, 0, "true",                                                                                    \
-	  "Whether SPF is asked.  With dmarc enabled it is asked in any case, and this section refuses and marks "     \
-	  "nothing when it is not enabled.")                                                                           \
+	  "Whether SPF is asked.  Without this section it is asked when a rule or greylisting wants to know; with "    \
+	  "dmarc enabled it is asked in any case.  Only an enabled section refuses and marks.")                        \
 	S(ENUM, on_fail, checks_outcome, "mark",                                                                       \
 	  "When the sender's domain says that the client may not use it: reject (550 5.7.23), defer, mark or ignore.") \
 	S(ENUM, on_softfail, checks_outcome, "mark", "When it says so half-heartedly (~all): the same.")               \

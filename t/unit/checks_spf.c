@@ -46,22 +46,25 @@ static void test_rules(void)
 	const char *rules;
 
 	(void)fixture_load(&f, &spf_check, "");
-	ok(f.state == NULL, "without a section there is no SPF");
+	ok(f.state != NULL, "without a section SPF is there for who asks");
+	is_int(fixture_rule_count(&f), 0, "but has no rules");
+	ok(!spf_check.stamps(f.state), "and is not told of");
 	fixture_free(&f);
 	(void)fixture_load(&f, &spf_check, "spf: { enabled = false; on_fail = \"reject\"; };");
 	ok(f.state == NULL, "nor when it is switched off");
 	fixture_free(&f);
 	(void)fixture_load(&f, &spf_check, "dmarc: { enabled = true; };");
-	ok(f.state != NULL, "DMARC needs it all the same");
+	ok(f.state != NULL && spf_check.stamps(f.state), "DMARC needs it all the same");
 	is_int(fixture_rule_count(&f), 0, "but no rules of it");
 	fixture_free(&f);
-	(void)fixture_load(&f, &spf_check, "dmarc: { enabled = false; };");
-	ok(f.state == NULL, "not when DMARC is switched off");
+	(void)fixture_load(&f, &spf_check, "dmarc: { enabled = false; }; spf: { enabled = false; };");
+	ok(f.state == NULL, "not when DMARC is switched off, too");
 	fixture_free(&f);
 
 	(void)fixture_load(&f, &spf_check, "spf: { };");
 	rules = fixture_rules(&f);
 	is_int(fixture_rule_count(&f), 2, "an empty section is in force, with the defaults");
+	ok(spf_check.stamps(f.state), "and told of");
 	ok(strstr(rules, "mark = \"spf=fail\"") != NULL && strstr(rules, "mark = \"spf=softfail\"") != NULL,
 	   "fail and softfail are marked");
 	fixture_free(&f);
