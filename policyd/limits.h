@@ -35,6 +35,12 @@ enum {
 	POLICYD_OVER_MS = 10 * 1000,
 	/* How often the forgotten ones are looked for. */
 	POLICYD_SWEEP_MS = 500,
+	/* Transactions that hold nothing any more are ended that many at a time, away from the requests; the workers help
+	 * when there are more than the one thread can end. */
+	POLICYD_ENDED_BATCH = 64,
+	POLICYD_ENDED_MAX = 1024,
+	/* After so many have gone at once their memory is given back. */
+	POLICYD_TRIM = 1000,
 
 	/* So many transactions without an end, when ends were promised (policyd.asked_at), are worth a warning. */
 	POLICYD_ENDLESS = 100

@@ -3,6 +3,7 @@
  */
 #include "policyd/policyd.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -46,8 +47,10 @@ struct policyd {
 	pthread_t sweeper;
 	/* under lock */
 	pthread_mutex_t lock;
-	pthread_cond_t stop;
+	pthread_cond_t wake;
 	bool stopping;
+	struct policyd_txn *ended; /* to be ended */
+	unsigned n_ended;
 };
 
 /* ---- The log ---- */
@@ -106,6 +109,34 @@ static bool has_twin(struct policyd *p, const struct policyd_request *r)
 	return engine_has_twin(p->engine, &c, path.p);
 }
 
+/* What ended transactions hold goes back before the next request is looked at, which may need it.  Where each answer was
+ * settled they hold nothing: then it can be done later, for many at a time. */
+static void end_former(struct policyd *p, struct policyd_txn *ended)
+{
+	struct policyd_txn *last = ended;
+	unsigned n = 1;
+	bool later = false;
+
+	if (ended == NULL)
+		return;
+	for (; last->next != NULL; last = last->next)
+		n++;
+	if (p->asked.last == STAGE_RCPT) {
+		pthread_mutex_lock(&p->lock);
+		later = p->n_ended < POLICYD_ENDED_MAX;
+		if (later) {
+			last->next = p->ended;
+			p->ended = ended;
+			if (p->n_ended < POLICYD_ENDED_BATCH && p->n_ended + n >= POLICYD_ENDED_BATCH)
+				pthread_cond_signal(&p->wake);
+			p->n_ended += n;
+		}
+		pthread_mutex_unlock(&p->lock);
+	}
+	if (!later)
+		policyd_txn_end(ended);
+}
+
 static void answer_in_txn(struct policyd *p, struct policyd_conn *c, const struct policyd_request *r, struct sbuf *out)
 {
 	char room[POLICYD_REQUEST_MAX];
@@ -117,7 +148,7 @@ static void answer_in_txn(struct policyd *p, struct policyd_conn *c, const struc
 	sbuf_fixed(&key, room, sizeof room);
 	make_key(&key, r);
 	x = policyd_table_take(p->table, key.p, key.len, c, &ended);
-	policyd_txn_end(ended); /* first: what they give back may be what this one needs */
+	end_former(p, ended);
 	if (x == NULL) {
 		complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", r);
 		sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
@@ -188,20 +219,55 @@ static void closed(void *ctx, void *conn)
 
 /* ---- The sweeper ---- */
 
-static void *sweep(void *arg)
+/* Waits for the next round.  Answers what is to be ended; p->lock is held. */
+static struct policyd_txn *next_round(struct policyd *p)
 {
 	enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+	int64_t at = clock_mono_ms() + POLICYD_SWEEP_MS;
+	struct timespec until = { .tv_sec = (time_t)(at / MS_PER_S), .tv_nsec = at % MS_PER_S * NS_PER_MS };
+	struct policyd_txn *ended;
+	int rc = 0;
+
+	while (!p->stopping && p->n_ended < POLICYD_ENDED_BATCH && rc == 0)
+		rc = pthread_cond_timedwait(&p->wake, &p->lock, &until);
+	ended = p->ended;
+	p->ended = NULL;
+	p->n_ended = 0;
+	return ended;
+}
+
+static unsigned length(const struct policyd_txn *list)
+{
+	unsigned n = 0;
+
+	for (; list != NULL; list = list->next)
+		n++;
+	return n;
+}
+
+static void *sweep(void *arg)
+{
 	struct policyd *p = arg;
-	struct timespec until;
-	int64_t at;
+	struct policyd_txn *over, *forgotten;
+	unsigned gone = 0;
+	int64_t swept_ms = 0, now;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		at = clock_mono_ms() + POLICYD_SWEEP_MS;
-		until = (struct timespec){ .tv_sec = (time_t)(at / MS_PER_S), .tv_nsec = at % MS_PER_S * NS_PER_MS };
-		(void)pthread_cond_timedwait(&p->stop, &p->lock, &until);
+		over = next_round(p);
 		pthread_mutex_unlock(&p->lock);
-		policyd_txn_end(policyd_table_sweep(p->table, clock_mono_ms()));
+		policyd_txn_end(over);
+		now = clock_mono_ms();
+		if (now - swept_ms >= POLICYD_SWEEP_MS) {
+			swept_ms = now;
+			forgotten = policyd_table_sweep(p->table, now);
+			gone += length(forgotten);
+			policyd_txn_end(forgotten);
+		}
+		if (gone >= POLICYD_TRIM) {
+			gone = 0;
+			(void)malloc_trim(0);
+		}
 		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -229,7 +295,7 @@ static void stop_sweeper(struct policyd *p)
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->stopping = true;
-	pthread_cond_signal(&p->stop);
+	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->sweeper, NULL);
 	p->sweeping = false;
@@ -244,13 +310,13 @@ static int init_locks(struct policyd *p)
 
 	if (pthread_condattr_init(&attr) != 0)
 		return -1;
-	rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&p->stop, &attr) != 0;
+	rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&p->wake, &attr) != 0;
 	pthread_condattr_destroy(&attr);
 	if (rc != 0)
 		return -1;
 	if (pthread_mutex_init(&p->lock, NULL) == 0)
 		return 0;
-	pthread_cond_destroy(&p->stop);
+	pthread_cond_destroy(&p->wake);
 	return -1;
 }
 
@@ -326,8 +392,9 @@ void policyd_close(struct policyd **pp)
 	net_server_stop(&p->server);
 	net_unlisten(&p->listener);
 	stop_sweeper(p);
+	policyd_txn_end(p->ended);
 	policyd_txn_end(policyd_table_free(&p->table));
-	pthread_cond_destroy(&p->stop);
+	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

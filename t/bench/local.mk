@@ -1,9 +1,11 @@
 # The benchmark: `make bench` builds $(bench_programs) and runs t/bench/run.
 # The load is also a test's.
-check_PROGRAMS += t/bench/millload
+check_PROGRAMS += t/bench/millload t/bench/policyload
 EXTRA_PROGRAMS += t/bench/floor
-bench_programs = t/bench/floor t/bench/millload
-EXTRA_DIST += t/bench/run
+bench_programs = t/bench/floor t/bench/millload t/bench/policyload
+EXTRA_DIST += t/bench/run t/bench/policyd.py
+
+t_bench_policyload_SOURCES = t/bench/policyload.c
 
 t_bench_floor_SOURCES = t/bench/floor.c
 t_bench_floor_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
