@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks/dkim_key.h"
 #include "util/bytes.h"
 #include "util/strmap.h"
 
@@ -73,6 +74,7 @@ struct dk_lib *dk_lib_new(void)
 	unsigned flags = DKIM_LIBFLAGS_DELAYSIGPROC | DKIM_LIBFLAGS_BADSIGHANDLES;
 	struct dk_lib *l = calloc(1, sizeof *l);
 
+	dk_key_prepare(); /* libopendkim uses it, too */
 	if (l == NULL || (l->lib = dkim_init(allocate, release)) == NULL) {
 		free(l);
 		return NULL;

@@ -1,6 +1,7 @@
 #include "checks/dkim_key.h"
 
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -17,6 +18,11 @@ struct dk_key {
 	enum dk_key_type type;
 	unsigned bits;
 };
+
+void dk_key_prepare(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 /* What libcrypto has to say is of no use to anybody, and must not pile up in the thread. */
 static void forget_errors(void)
@@ -51,6 +57,7 @@ struct dk_key *dk_key_public(enum dk_key_type type, const unsigned char *p, size
 	EVP_PKEY *pkey;
 	struct dk_key *k;
 
+	dk_key_prepare();
 	if (n == 0 || n > INT_MAX)
 		return NULL;
 	if (type == DK_KEY_ED25519)
@@ -84,6 +91,7 @@ struct dk_key *dk_key_private(const char *pem, size_t n, const char **why)
 	struct dk_key *k;
 	BIO *bio;
 
+	dk_key_prepare();
 	*why = "it is no private key in PEM";
 	if (n == 0 || n > INT_MAX || (bio = BIO_new_mem_buf(pem, (int)n)) == NULL)
 		return NULL;

@@ -15,6 +15,12 @@
 
 struct dk_key;
 
+/*
+ * Before anything else uses libcrypto: it does not tidy up at exit.  Else it would do so while libmilter's workers end, each
+ * with error and random state of its own, which then nobody frees.  The functions below do it by themselves.
+ */
+void dk_key_prepare(void);
+
 /* A public key as a record has it.  NULL when it is none. */
 struct dk_key *dk_key_public(enum dk_key_type type, const unsigned char *p, size_t n);
 
