@@ -138,6 +138,9 @@ static void warn_of_fixed(const struct engine_settings *was, const struct engine
 	    differs(was->policyd.group, is->policyd.group) || was->policyd.workers != is->policyd.workers)
 		error_warn(errors, is->policyd.where.file, is->policyd.where.line,
 			   "the policy server's socket has changed: restart millgated to listen there");
+	if (settings_policyd_stages(&was->policyd) != settings_policyd_stages(&is->policyd))
+		error_warn(errors, is->policyd.where.file, is->policyd.where.line,
+			   "policyd.asked_at has changed: restart millgated");
 	if (differs(was->control.listen, is->control.listen) || was->control.mode != is->control.mode ||
 	    differs(was->control.group, is->control.group))
 		error_warn(errors, is->control.where.file, is->control.where.line,

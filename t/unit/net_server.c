@@ -428,6 +428,35 @@ static void test_tcp(struct net *n, struct protocol *p)
 	net_server_stop(&s);
 }
 
+/* Listening first and serving later, as it is done around the loss of privileges. */
+static void test_listen_first(struct net *n, struct protocol *p)
+{
+	struct error_list errors = ERROR_LIST_INIT;
+	struct listener *l = net_listen(where, 0600, geteuid(), NULL, &errors);
+	struct net_server_options o = {
+		.listener = l, .workers = 1, .max_request = MAX_REQUEST, .split = split, .serve = serve, .ctx = p
+	};
+	struct net_server *s;
+	int fd;
+
+	ok(l != NULL, "it listens before it is served");
+	fd = open_client();
+	put(fd, "echo early\n");
+	s = net_server_start(n, &o, &errors);
+	ok(s != NULL, "then it is served");
+	is_str(line(fd), "echo early", "who came early is answered");
+	close(fd);
+	net_server_stop(&s);
+	ok(access(path, F_OK) != 0, "stopping removes the file");
+	l = net_listen(where, 0600, (uid_t)-1, NULL, &errors);
+	net_unlisten(&l);
+	ok(l == NULL && access(path, F_OK) != 0, "so does not serving it");
+	ok(net_listen("unix:nonsense", 0600, (uid_t)-1, NULL, &errors) == NULL && errors.errors == 1,
+	   "what cannot be listened on is an error");
+	error_clear(&errors);
+	net_unlisten(&l);
+}
+
 int main(void)
 {
 	struct net *n = fixture_net(NULL, NULL);
@@ -446,6 +475,7 @@ int main(void)
 	test_no_descriptors();
 	test_stop(p, s);
 	test_tcp(n, p);
+	test_listen_first(n, p);
 	s = start(n, p);
 	test_many_clients();
 	net_server_stop(&s);
