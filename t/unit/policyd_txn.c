@@ -449,7 +449,7 @@ static void test_full(void)
 
 		x = policyd_table_take(table, key, (size_t)n, &c, &ended);
 		if (x == NULL || ended != NULL)
-			fail("transaction %u", i);
+			bail_out("transaction %u", i);
 		policyd_table_put(table, x, false);
 		policyd_table_part(table, &c);
 	}
