@@ -142,15 +142,27 @@ static const struct redis_value *find_field(const struct redis_value *fields, co
 	return NULL;
 }
 
+/* When it began: some are only written down when it is clear that nothing more will come. */
+static int64_t began_ms(const struct redis_value *fields, int64_t written_ms)
+{
+	const struct redis_value *took = find_field(fields, "ms");
+	int64_t ms = took != NULL ? strtoll(took->str, NULL, 10) : 0;
+
+	return ms > 0 && ms < written_ms ? written_ms - ms : written_ms;
+}
+
 /* False: there is something else than a list of recipients.  None at all is fine: nobody was named. */
-static bool read_entry(const struct redis_value *fields, int64_t ms, struct arena *a, grey_attempt_fn fn, void *ctx)
+static bool read_entry(const struct redis_value *fields, int64_t written_ms, struct arena *a, grey_attempt_fn fn,
+		       void *ctx)
 {
 	const struct redis_value *field = fields->kind == REDIS_ARRAY ? find_field(fields, "recipients") : NULL;
 	json_t *list, *recipient;
+	int64_t ms;
 	size_t i;
 
 	if (field == NULL)
 		return fields->kind == REDIS_ARRAY;
+	ms = began_ms(fields, written_ms);
 	list = json_loadb(field->str, field->str_n, JSON_ALLOW_NUL, NULL);
 	if (!json_is_array(list)) {
 		json_decref(list);

@@ -15,7 +15,7 @@ enum grey_word { GREY_WORD_DEFER, GREY_WORD_PASS, GREY_WORD_KNOWN, GREY_WORD_CLI
 
 /* One recipient of one transaction.  Text from the wire: escape before use. */
 struct grey_attempt {
-	int64_t ms;        /* Redis's clock when the transaction was written down, milliseconds since 1970 */
+	int64_t ms;        /* when the transaction began, by Redis's clock, milliseconds since 1970 */
 	int64_t waited_ms; /* since the triplet was first seen, to the second; -1: not told */
 	enum grey_word word;
 	bool deferred;                             /* it was told to come again */
@@ -36,7 +36,7 @@ struct grey_journal {
 int grey_journal_now(const struct grey_admin *g, int64_t *now_ms, struct error_list *errors);
 
 /*
- * All attempts from since_ms on, oldest first, a page of entries in memory at a time; what fn is given lives until it
+ * All attempts written down from since_ms on, in that order (which may not be that of their beginnings), a page of entries in memory at a time; what fn is given lives until it
  * returns.  0, or -1 with an error added (Redis away).
  */
 int grey_journal_walk(const struct grey_admin *g, int64_t since_ms, grey_attempt_fn fn, void *ctx,

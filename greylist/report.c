@@ -6,7 +6,13 @@
 #include "util/arena.h"
 #include "util/strmap.h"
 
-enum { CONTACTS_FIRST = 256, PERCENT = 100, MEDIAN = 50, MOST = 90 };
+enum {
+	CONTACTS_FIRST = 256,
+	PERCENT = 100,
+	MEDIAN = 50,
+	MOST = 90,
+	LATE_MS = 2000 /* waiting times are told in seconds, rounded up */
+};
 
 struct grey_gather {
 	struct arena *arena;
@@ -77,6 +83,17 @@ static void begin_contact(struct grey_gather *g, const struct sbuf *key, const s
 	}
 }
 
+/* A deferral that was written down after the attempt that was let through. */
+static void note_late(struct grey_contact *c, const struct grey_attempt *a)
+{
+	c->attempts++;
+	if (a->ms <= c->first_ms + LATE_MS) {
+		c->older = false;
+		c->first_ms = a->ms;
+		c->delay_ms = c->last_ms - a->ms;
+	}
+}
+
 static void note_defer(struct grey_gather *g, struct grey_contact *c, const struct sbuf *key,
 		       const struct grey_attempt *a)
 {
@@ -84,6 +101,10 @@ static void note_defer(struct grey_gather *g, struct grey_contact *c, const stru
 		begin_contact(g, key, a, GREY_FATE_SHADOW);
 	if (!a->deferred)
 		return;
+	if (c != NULL && c->fate == GREY_FATE_BACK && a->ms <= c->last_ms) {
+		note_late(c, a);
+		return;
+	}
 	if (c == NULL || c->fate != GREY_FATE_WAITING) {
 		begin_contact(g, key, a, GREY_FATE_WAITING);
 		return;

@@ -48,6 +48,7 @@ bench: all $(bench_programs)
 
 include t/milter/local.mk
 include t/bench/local.mk
+include t/sim/local.mk
 include t/soak/local.mk
 include t/e2e/local.mk
 include t/cmd/local.mk

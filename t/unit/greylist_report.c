@@ -110,6 +110,21 @@ static void test_again(void)
 	end();
 }
 
+/* The policy protocol does not tell the end of a refused transaction: it is written down when the next one begins. */
+static void test_late(void)
+{
+	begin();
+	attempt(3 * MINUTE_MS, "a@x", GREY_WORD_PASS, 3 * MINUTE_MS);
+	attempt(MINUTE_MS, "a@x", GREY_WORD_DEFER, -1);
+	attempt(500, "a@x", GREY_WORD_DEFER, -1);
+	finish(HOUR_MS);
+	is_int(report.n_contacts, 1, "deferrals told after the passage: one contact");
+	is_int(report.fates[GREY_FATE_BACK], 1, "which came back");
+	is_int(report.contacts[0].attempts, 3, "at the third attempt");
+	ok(!report.contacts[0].older && report.contacts[0].delay_ms == 3 * MINUTE_MS - 500, "counted from the first");
+	end();
+}
+
 static void test_shadow(void)
 {
 	struct grey_attempt a = {
@@ -243,6 +258,24 @@ static void entry(const char *id, const char *name, const char *value)
 	net_op_free(&op);
 }
 
+/* One that took a while. */
+static void slow_entry(const char *id, const char *took)
+{
+	static const char recipients[] =
+		"[{\"to\":\"b\",\"facts\":{\"greylist\":\"known\",\"greylist_identity\":\"i\"}}]";
+	struct redis_word words[] = { { "XADD", 4 },
+				      { "p:journal", 9 },
+				      { id, strlen(id) },
+				      { "recipients", 10 },
+				      { recipients, sizeof recipients - 1 },
+				      { "ms", 2 },
+				      { took, strlen(took) } };
+	struct net_op *op = redis_ask(admin.wait, words, sizeof words / sizeof words[0]);
+
+	fixture_await(admin.wait, op);
+	net_op_free(&op);
+}
+
 static void flush(void)
 {
 	struct redis_word words[] = { { "FLUSHALL", 8 } };
@@ -311,6 +344,11 @@ static void test_walk(void)
 	entry("99999999999999-0", "recipients", "[]");
 	(void)walk(1001, &journal);
 	is_int(journal.entries, 4, "not beyond now");
+	flush();
+	slow_entry("5000-0", "2000");
+	is_int(walk(0, &journal).last_ms, 3000, "when it began");
+	slow_entry("6000-0", "-7");
+	is_int(walk(0, &journal).last_ms, 6000, "which nonsense does not tell");
 }
 
 static void test_pages(void)
@@ -355,6 +393,7 @@ int main(void)
 
 	test_fates();
 	test_again();
+	test_late();
 	test_shadow();
 	test_percentiles();
 	test_print();
