@@ -448,8 +448,12 @@ static void test_full(void)
 		int n = snprintf(key, sizeof key, "%u", i);
 
 		x = policyd_table_take(table, key, (size_t)n, &c, &ended);
-		if (x == NULL || ended != NULL)
-			bail_out("transaction %u", i);
+		if (ended != NULL)
+			fail("transaction %u", i);
+		if (x == NULL) {
+			fail("transaction %u", i);
+			return;
+		}
 		policyd_table_put(table, x, false);
 		policyd_table_part(table, &c);
 	}
