@@ -17,6 +17,7 @@ e2e_tests = \
 	t/e2e/greylist.py \
 	t/e2e/greylist_met.py \
 	t/e2e/greylist_pool.py \
+	t/e2e/greylist_report.py \
 	t/e2e/harvest.py \
 	t/e2e/harvest_sendmail.py \
 	t/e2e/hostile.py \
