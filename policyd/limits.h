@@ -42,7 +42,7 @@ enum {
 	/* After so many have gone at once their memory is given back. */
 	POLICYD_TRIM = 1000,
 
-	/* So many transactions without an end, when ends were promised (policyd.asked_at), are worth a warning. */
+	/* So many recipients let pass without the last question that policyd.asked_at promises are worth a warning. */
 	POLICYD_ENDLESS = 100
 };
 

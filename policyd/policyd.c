@@ -25,6 +25,7 @@ enum complaint {
 	COMPLAINT_MALFORMED,
 	COMPLAINT_EARLY,
 	COMPLAINT_STAGE,
+	COMPLAINT_ENDLESS,
 	COMPLAINT_FULL,
 	COMPLAINT_HEADERS,
 	COMPLAINT_RCPTS,
@@ -42,6 +43,8 @@ struct policyd {
 	struct policyd_table *table;
 
 	atomic_bool complained[COMPLAINTS];
+	atomic_bool asked_last; /* Postfix has asked at the last stage that it was said to ask at */
+	atomic_uint passed;     /* recipients let pass before it did */
 
 	bool sweeping; /* the thread runs */
 	pthread_t sweeper;
@@ -162,6 +165,20 @@ static void answer_in_txn(struct policyd *p, struct policyd_conn *c, const struc
 	complain_unsaid(p, unsaid, r);
 }
 
+/* When the last question never comes, nothing is ever committed: that is a line missing in main.cf. */
+static void look_for_end(struct policyd *p, enum stage stage, const struct sbuf *out)
+{
+	if (stage == p->asked.last)
+		atomic_store_explicit(&p->asked_last, true, memory_order_relaxed);
+	if (atomic_load_explicit(&p->asked_last, memory_order_relaxed) || strcmp(out->p, policyd_dunno) != 0)
+		return;
+	if (atomic_fetch_add_explicit(&p->passed, 1, memory_order_relaxed) + 1 == POLICYD_ENDLESS)
+		complain(p, COMPLAINT_ENDLESS,
+			 "Postfix has not asked once at the last stage that policyd.asked_at names: nothing counts "
+			 "until it does",
+			 NULL);
+}
+
 static void answer(struct policyd *p, struct policyd_conn *c, char *request, size_t n, struct sbuf *out)
 {
 	struct policyd_request r;
@@ -188,6 +205,7 @@ static void answer(struct policyd *p, struct policyd_conn *c, char *request, siz
 	if ((p->asked.stages & 1u << r.stage) == 0)
 		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &r);
 	answer_in_txn(p, c, &r, out);
+	look_for_end(p, r.stage, out);
 }
 
 static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from dns import listed, probes
 from message import header, message
 from place import until
-from policy import PolicyWorld
+from policy import ALL, PolicyWorld
 from smtp import transaction
 from tap import done, eq, ok, topic
 
@@ -184,10 +184,21 @@ def at_rcpt():
         w.gate.check_end()
 
 
+def no_end():
+    topic("asked at RCPT alone, though more was promised")
+    with PolicyWorld("", asked=("rcpt",), told=ALL) as w:
+        with w.policy() as p:
+            eq({p.ask(instance="n%d" % i) for i in range(100)}, {"DUNNO"}, "a hundred recipients pass")
+        until("a warning", lambda: any("not asked once" in line.get("msg", "") for line in w.gate.lines()))
+        ok(True, "the log warns of it")
+        w.gate.check_end()
+
+
 milter = run(("milter",))
 policy = run(("policy",))
 same(policy, milter, "policy as milter")
 same(run(("milter", "policy")), milter, "both as milter")
 at_data()
 at_rcpt()
+no_end()
 done()
