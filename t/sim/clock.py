@@ -6,6 +6,7 @@ one.  The clock only goes forward, and nothing waits for it.
 
 import mmap
 import os
+import shlex
 import struct
 import time
 
@@ -21,7 +22,7 @@ class MovedRedis(Redis):
     def start(self, begin):
         """begin: what its clock shows first; not in the past."""
         library = self.place.path("redis/moved.so")
-        run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-shared", "-fPIC", "-o", library, HERE + "/moved.c"])
+        run([*shlex.split(os.environ.get("CC", "cc")), "-std=gnu11", "-O2", "-shared", "-fPIC", "-o", library, HERE + "/moved.c"])
         path = self.place.write("redis/offset", bytes(8))
         with open(path, "r+b") as f:
             self._map = mmap.mmap(f.fileno(), 8)

@@ -17,7 +17,7 @@ What is asserted, from `millgate greylist report --json` and from the answers:
   * no bot's message passes.
 
 Bots that keep a queue and come again an hour later as an MTA does would pass, here as with any greylisting: there is
-nothing to tell them apart by.  They are other checks' business, and not in the mix.
+nothing to tell them apart by.  They are other checks' business, and not in the mix.  More in t/sim/README.md.
 """
 
 import collections
