@@ -288,6 +288,13 @@ static unsigned stages_of(const struct rules *r, const struct compiled_rule *c)
 	return stages & ~(1U << STAGE_END);
 }
 
+/* Whoever may answer before RCPT: a rule that only skips does so when a check fails. */
+static void note_early(struct rules *r, const struct compiled_rule *c)
+{
+	for (unsigned s = c->pub.refuse_at; s < STAGE_RCPT && !c->pub.shadow; s++)
+		r->early[s] = c->pub.index + 1;
+}
+
 int rules_compile(struct rules *r, struct error_list *errors)
 {
 	if (arena_failed(r->arena)) { /* what was added is not whole */
@@ -295,9 +302,11 @@ int rules_compile(struct rules *r, struct error_list *errors)
 		return -1;
 	}
 	r->stages = 0;
+	memset(r->early, 0, sizeof r->early);
 	for (size_t i = 0; i < r->n; i++)
 		compile_rule(r, r->v[i]);
 	for (size_t i = 0; i < r->n; i++) {
+		note_early(r, r->v[i]);
 		compile_fate(r, r->v[i]);
 		if (refuses(r->v[i]) && !r->v[i]->pub.shadow)
 			r->stages |= stages_of(r, r->v[i]);

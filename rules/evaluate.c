@@ -194,13 +194,19 @@ static bool on_unavailable(struct walk *w, const struct compiled_rule *c, bool d
 
 /* ---- All rules ---- */
 
+/* Before RCPT few rules answer.  Behind the last of them nobody waits for what the next stage will ask anyway. */
+static bool is_early(const struct walk *w, const struct compiled_rule *c)
+{
+	return w->e.stage < STAGE_RCPT && !w->e.src->adding && c->pub.index >= w->e.rules->early[w->e.stage];
+}
+
 /* Whether the rule's answer can matter now. */
 static bool wanted(const struct walk *w, const struct compiled_rule *c)
 {
 	if ((c->pub.facts & w->e.src->never) != 0 || (w->out->skipped & c->section) != 0 ||
 	    (c->never_later && w->e.stage != c->pub.refuse_at))
 		return false;
-	if (is_behind(w, c))
+	if (is_behind(w, c) || is_early(w, c))
 		return c->skips != 0 && !c->pub.shadow;
 	if (c->final != NULL && !may_end(w, c))
 		return c->accumulates || c->skips != 0;
@@ -212,7 +218,7 @@ static bool visit(struct walk *w, const struct compiled_rule *c)
 {
 	section_mask doubts = c->pub.refuse_at < STAGE_RCPT ? w->doubted : w->doubted | w->spared;
 	bool doubtful = !c->never_later && (doubts & c->section) != 0;
-	bool settled = !doubtful && !w->undecided && !w->accepted;
+	bool settled = !doubtful && !w->undecided && !w->accepted && !is_early(w, c);
 
 	if (!wanted(w, c))
 		return true;

@@ -48,6 +48,7 @@ struct rules {
 	unsigned n_leaves;
 	fact_mask provided, pure, effects;
 	unsigned stages;
+	size_t early[STAGE_RCPT];  /* behind so many rules none answers at this stage */
 	struct rules_regex *regex; /* limits and a pool of scratch; NULL without patterns */
 };
 

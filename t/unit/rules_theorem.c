@@ -443,7 +443,7 @@ static void refer(const struct abstract *rules, unsigned n, const struct truth *
 struct play {
 	const struct truth *facts;
 	enum stage stage;
-	fact_mask asked;
+	fact_mask asked, read;
 	struct fact_value at_least;
 };
 
@@ -457,6 +457,7 @@ static const struct fact_value *get(void *ctx, struct fact_ref ref, bool settled
 		i++;
 	if (i == SUBJECTS)
 		return &unknown;
+	p->read |= FACT_BIT(ref.id);
 	if (p->stage < fact_table[ref.id].stage) {
 		if (!p->facts[i].announced || p->stage < STAGE_MAIL)
 			return &unknown;
@@ -485,6 +486,7 @@ struct set {
 /* What went wrong, for the seed's sake; counts instead of printing a line for each of many thousands. */
 static struct {
 	unsigned long cases, early, disagree, end_wrong, asked_wrong, stage_wrong, late, fates, fate_wrong, once;
+	unsigned long read_wrong;
 	unsigned long silent, silent_early;
 } count;
 
@@ -562,6 +564,24 @@ static void check_early(const struct set *s, enum stage stage, const struct rule
 	}
 }
 
+/* Before RCPT: no rule behind the last one that may answer was looked at, but for those that skip. */
+static void check_read(const struct set *s, enum stage stage, fact_mask read, const struct rules_outcome *o,
+		       const struct reference *ref)
+{
+	fact_mask may_read = 0;
+	bool answers = false;
+
+	for (unsigned i = s->n; i-- > 0;) {
+		answers |= s->rules[i].refuse_at <= stage && !s->rules[i].shadow;
+		if (answers || s->rules[i].skips != 0)
+			may_read |= facts_of(s->rules[i].when);
+	}
+	if (stage >= STAGE_RCPT || (read & ~may_read) == 0)
+		return;
+	count.read_wrong++;
+	complain(s, "a fact was waited for in vain", stage, o, ref);
+}
+
 /* Plays all stages; answers END's outcome, and the digest at RCPT (*open: nothing was decided there). */
 static struct rules_outcome play(struct set *s, const struct truth *facts, struct arena *a, uint64_t *pending,
 				 bool *open)
@@ -584,8 +604,10 @@ static struct rules_outcome play(struct set *s, const struct truth *facts, struc
 		if (stage > (int)s->silence.last && stage != STAGE_END)
 			continue;
 		p.stage = (enum stage)stage;
+		p.read = 0;
 		src.last = p.stage >= s->silence.last;
 		rules_evaluate(s->compiled, p.stage, &src, a, &o);
+		check_read(s, p.stage, p.read, &o, &ref);
 		if (stage == STAGE_RCPT) {
 			*pending = o.pending;
 			*open = o.kind == VERDICT_NONE;
@@ -734,6 +756,7 @@ int main(int argc, char **argv)
 	is_int(count.end_wrong, 0, "END is what evaluating everything in order gives");
 	is_int(count.disagree, 0, "an early answer is END's, or END refuses by an earlier rule");
 	is_int(count.asked_wrong, 0, "no effect was asked behind an accept or a skip");
+	is_int(count.read_wrong, 0, "before RCPT no fact was waited for behind the last rule that answers");
 	is_int(count.stage_wrong, 0, "early answers come at stages that rules_stages() names");
 	is_int(count.late, 0, "early answers come no later than `decides`");
 	is_int(count.fate_wrong, 0, "recipients with one digest share one fate");
