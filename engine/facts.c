@@ -9,6 +9,8 @@
 #include "util/bytes.h"
 #include "util/clock.h"
 
+enum { EFFECT_PATIENCE_MS = 1000 }; /* with Redis, which gives up by itself after redis.timeout */
+
 static const struct fact_value unknown = { .state = FACT_UNKNOWN };
 static const struct fact_value absent = { .state = FACT_ABSENT };
 
@@ -319,24 +321,51 @@ static bool was_asked(const struct engine_session *s, unsigned i, const struct r
 	return false;
 }
 
-/* Effects that evaluation will reach next, unless this one refuses: their questions share its round trip. */
+/* Whether evaluation will reach that effect next, unless the one before it refuses. */
+static bool comes_next(const struct facts_view *v, unsigned i)
+{
+	const struct engine_session *s = v->s;
+	const struct snapshot_check *k = &s->snap->checks[i];
+	const struct snapshot_reads *reads = &s->use->checks[i];
+	section_mask off = v->out->skipped | v->out->doubted;
+
+	return k->state != NULL && reads->wanted != 0 && k->def->submit != NULL && k->def->stage <= v->stage &&
+	       (reads->readers & ~off) != 0 && in_scope(s, k->def, v->rcpt) && !was_asked(s, i, v->rcpt);
+}
+
+/* What the next effects read is waited for before the first question leaves, so that theirs can leave with it. */
+static void pull_next(struct facts_view *v, unsigned after)
+{
+	for (unsigned i = after + 1; i < v->s->snap->n_checks && v->out != NULL; i++)
+		if (comes_next(v, i))
+			(void)pull_inputs(v, v->s->snap->checks[i].def);
+}
+
+/* The questions of the next effects share the round trip of this one's. */
 static void submit_next(struct facts_view *v, unsigned after)
 {
 	struct engine_session *s = v->s;
 	struct check_call c;
 
 	for (unsigned i = after + 1; i < s->snap->n_checks && v->out != NULL; i++) {
-		const struct snapshot_check *k = &s->snap->checks[i];
-		const struct snapshot_reads *reads = &s->use->checks[i];
-		section_mask off = v->out->skipped | v->out->doubted;
+		const struct check *def = s->snap->checks[i].def;
 
-		if (k->state == NULL || reads->wanted == 0 || k->def->submit == NULL || k->def->stage > v->stage ||
-		    (reads->readers & ~off) == 0 || !in_scope(s, k->def, v->rcpt) || was_asked(s, i, v->rcpt) ||
-		    !inputs_known(v, k->def) || !note_ask(s, i, v->rcpt))
+		if (!comes_next(v, i) || !inputs_known(v, def) || !note_ask(s, i, v->rcpt))
 			continue;
 		make_call(s, i, v->rcpt, &c);
-		k->def->submit(&c);
+		def->submit(&c);
 	}
+}
+
+/*
+ * DNS may have used up the stage's time, and a sender whose own name server is slow may have wanted just that: what is
+ * asked of Redis is given a moment all the same, so that nobody escapes a limit or the greylist by it.
+ */
+static int64_t effect_deadline(const struct engine_session *s)
+{
+	int64_t at_least = clock_mono_ms() + EFFECT_PATIENCE_MS;
+
+	return s->deadline_ms > at_least ? s->deadline_ms : at_least;
 }
 
 static void run_effect(struct facts_view *v, unsigned i)
@@ -346,9 +375,13 @@ static void run_effect(struct facts_view *v, unsigned i)
 	struct check_call c;
 	int64_t before;
 
-	if (!pull_inputs(v, def) || (!was_asked(s, i, v->rcpt) && !note_ask(s, i, v->rcpt)))
+	if (!pull_inputs(v, def))
+		return;
+	pull_next(v, i);
+	if (!was_asked(s, i, v->rcpt) && !note_ask(s, i, v->rcpt))
 		return;
 	make_call(s, i, v->rcpt, &c);
+	c.deadline_ms = effect_deadline(s);
 	if (def->submit != NULL)
 		def->submit(&c);
 	submit_next(v, i);

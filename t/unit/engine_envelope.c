@@ -168,6 +168,47 @@ static void test_started(void)
 	engine_free(&e);
 }
 
+/* Redis is asked once for all that the recipient is about to be asked, whatever has to be waited for before. */
+static void test_together(void)
+{
+	static const char both[] = RULES(RULE("r", "{ fact = \"rate\"; exists = true; }",
+					      "defer = true;") ", " RULE("g", GREY, "defer = true;"));
+	static const char alone[] = "deadline = \"1ms\";" RULES(RULE("friends", TO_BOB, "skip = \"all\";") ", " RULE(
+		"r", "{ fact = \"rate\"; exists = true; }", "defer = true;"));
+	struct engine *e = fixture_load(both);
+	struct engine_session *s;
+
+	fakes_reset();
+	fakes.rate = "";
+	s = open_any(e);
+	is_str(fakes_log(), "start origin\n", "what the second effect reads is begun");
+	is_int(rcpt(s, "<bob@example.net>"), 0, "nobody refuses");
+	is_str(fakes_log(),
+	       "finish origin\n"
+	       "submit rate bob@example.net\nsubmit grey bob@example.net\n"
+	       "ask rate bob@example.net\nask grey bob@example.net\n",
+	       "it is awaited first, so that both questions leave together");
+	is_int(rcpt(s, "<carol@example.net>"), 0, "the next recipient");
+	is_str(fakes_log(),
+	       "submit rate carol@example.net\nsubmit grey carol@example.net\n"
+	       "ask rate carol@example.net\nask grey carol@example.net\n",
+	       "finds it known");
+	engine_close(&s);
+	engine_free(&e);
+
+	fakes_reset();
+	fakes.rate = "";
+	e = fixture_load(alone);
+	s = open_any(e);
+	(void)fakes_log();
+	(void)rcpt(s, "<bob@example.net>");
+	is_str(fakes_log(), "submit rate bob@example.net\nask rate bob@example.net\n",
+	       "an effect that nobody wants costs no waiting, and one that is wanted has time");
+	engine_close(&s);
+	engine_free(&e);
+	fakes_reset();
+}
+
 /* Random transactions give what rules without the left out ones give: t/unit/rules_theorem. */
 
 /* ---- How it ends ---- */
@@ -429,6 +470,7 @@ int main(void)
 	test_counted();
 	test_texts();
 	test_started();
+	test_together();
 	test_settle();
 	test_end();
 	test_end_at_data();

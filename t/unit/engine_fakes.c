@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "engine/checks.h"
+#include "util/clock.h"
 
-enum { LOG_MAX = 4096 };
+enum { LOG_MAX = 4096, HASTE_MS = 100 };
 
 struct fakes fakes;
 static char text[LOG_MAX], taken[LOG_MAX];
@@ -78,6 +79,42 @@ static void dmarc_finish(struct check_call *c)
 {
 	sbuf_add(&written, "finish dmarc\n");
 	fact_set_word(&c->facts->v[FACT_DMARC], "none");
+}
+
+static void origin_start(struct check_call *c)
+{
+	(void)c;
+	if (fakes.rate != NULL)
+		sbuf_add(&written, "start origin\n");
+}
+
+static void origin_finish(struct check_call *c)
+{
+	if (fakes.rate != NULL)
+		sbuf_add(&written, "finish origin\n");
+	fact_set_word(&c->facts->v[FACT_SENDER_DOMAIN_DNS], "mx");
+}
+
+static void rate_submit(struct check_call *c)
+{
+	sbuf_addf(&written, "submit rate %s\n", c->rcpt->address);
+}
+
+static void rate_ask(struct check_call *c)
+{
+	sbuf_addf(&written, "ask rate %s%s\n", c->rcpt->address,
+		  c->deadline_ms > clock_mono_ms() + HASTE_MS ? "" : " in haste");
+	if (fakes.rate != NULL && fakes.rate[0] != '\0')
+		fact_set_text(&c->facts->v[FACT_RATE], c->arena, fakes.rate, strlen(fakes.rate));
+}
+
+static void grey_submit(struct check_call *c)
+{
+	static char sent;
+
+	if (fakes.rate != NULL && *c->slot == NULL)
+		sbuf_addf(&written, "submit grey %s\n", c->rcpt->address);
+	*c->slot = &sent;
 }
 
 static void grey_ask(struct check_call *c)
@@ -160,14 +197,37 @@ static const struct check dmarc = {
 	.prepare = prepare,
 	.finish = dmarc_finish,
 };
+static const struct check origin = {
+	.name = "origin",
+	.kind = CHECK_PURE,
+	.scope = SCOPE_MESSAGE,
+	.stage = STAGE_MAIL,
+	.provides = FACT_BIT(FACT_SENDER_DOMAIN_DNS),
+	.inputs = FACT_BIT(FACT_SENDER),
+	.prepare = prepare,
+	.start = origin_start,
+	.finish = origin_finish,
+};
+static const struct check rate = {
+	.name = "rate",
+	.kind = CHECK_EFFECT,
+	.scope = SCOPE_RECIPIENT,
+	.stage = STAGE_RCPT,
+	.provides = FACT_BIT(FACT_RATE),
+	.inputs = FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_RECIPIENT),
+	.prepare = prepare,
+	.submit = rate_submit,
+	.ask = rate_ask,
+};
 static const struct check grey = {
 	.name = "grey",
 	.kind = CHECK_EFFECT,
 	.scope = SCOPE_RECIPIENT,
 	.stage = STAGE_RCPT,
 	.provides = FACT_BIT(FACT_GREYLIST),
-	.inputs = FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_RECIPIENT),
+	.inputs = FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_SENDER_DOMAIN_DNS) | FACT_BIT(FACT_RECIPIENT),
 	.prepare = prepare,
+	.submit = grey_submit,
 	.ask = grey_ask,
 	.commit = grey_commit,
 	.cancel = grey_cancel,
@@ -185,7 +245,7 @@ static const struct check volume = {
 	.cancel = volume_cancel,
 };
 
-const struct check *const engine_checks[] = { &list, &spf, &grey, &volume, &dkim, &dmarc, NULL };
+const struct check *const engine_checks[] = { &list, &spf, &origin, &rate, &grey, &volume, &dkim, &dmarc, NULL };
 
 /* ---- Finishers ---- */
 

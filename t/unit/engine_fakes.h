@@ -8,11 +8,12 @@
 #include <stdbool.h>
 
 struct fakes {
-	long long dnsbl_score;  /* `list`: CONNECT, pure */
-	const char *spf;        /* `spf`: MAIL, pure */
-	bool spf_marks;         /* `spf` has a built-in rule that marks a fail; for the load */
-	const char *grey;       /* `grey`: RCPT, an effect of recipients */
-	const char *volume;     /* `volume`: END, an effect of the message, reads size; NULL: absent */
+	long long dnsbl_score; /* `list`: CONNECT, pure */
+	const char *spf;       /* `spf`: MAIL, pure */
+	bool spf_marks;        /* `spf` has a built-in rule that marks a fail; for the load */
+	const char *rate;   /* `rate`: RCPT, an effect of recipients; "": absent; NULL: the same, and less is noted */
+	const char *grey;   /* `grey`: the same, and reads what `origin`, MAIL, pure, finds */
+	const char *volume; /* `volume`: END, an effect of the message, reads size; NULL: absent */
 	const char *finish_not; /* the finisher that fails */
 };
 extern struct fakes fakes;
