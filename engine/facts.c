@@ -507,12 +507,12 @@ void facts_body(struct engine_session *s, const void *p, size_t n)
 
 void facts_refused(struct engine_session *s, const char *reply)
 {
-	struct facts_view view = { .s = s, .stage = s->txn->stage, .no_wait = true, .no_ask = true };
+	struct facts_view view = { .s = s, .stage = s->txn->stage, .no_ask = true };
 	struct rules_source src = facts_source(&view);
 	struct rules_outcome out;
 	struct check_call c;
 
-	/* Whom a rule spares is not counted either. */
+	/* Whom a rule spares is not counted either; its checks may still be under way. */
 	if (rules_evaluate(s->snap->rules, s->txn->stage, &src, s->txn->arena, &out) != 0)
 		return;
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {

@@ -6,6 +6,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
+from dns import listed, probes
 from message import message
 from place import until
 from smtp import Lost
@@ -50,7 +51,7 @@ def warnings(w, client):
     return [r["msg"] for r in w.gate.lines() if r.get("level") == "warning" and "harvest: %s " % client in r.get("msg", "")]
 
 
-with World(config(QUICK)) as w:
+with World(config(QUICK), zone=probes("good.example") + listed("good.example", "198.51.100.28")) as w:
     topic("what is counted")
     session = begin(w, "198.51.100.20")
     ok(session.mail(), "MAIL")
@@ -174,6 +175,16 @@ with World(config(QUICK)) as w:
         ok(session.rcpt("bob@example.net"), "%s: spared" % who)
         session.quit()
         eq(count(w, ip), 0, "and not counted")
+    for at in ("mail", "rcpt"):
+        w.configure(config(QUICK + ' refuse_at = "%s";' % at,
+                           'dnsbl: { lists = ( { zone = "good.example"; weight = -3; } ); };\n'
+                           'rules = ( { name = "good"; when = ( { fact = "dnsbl_score"; under = 0; } ); '
+                           'then = { skip = "harvesting"; }; } );'))
+        session = begin(w, "198.51.100.28")
+        session.mail()
+        guess(session, 3)
+        session.quit()
+        eq(count(w, "198.51.100.28"), 0, "refuse_at = %s: nor one that a rule spares once DNS has answered" % at)
     ip = "198.51.100.27"
     w.configure(config(QUICK + " shadow = true;"))
     session = begin(w, ip)
