@@ -8,6 +8,7 @@
 
 #include "checks/common.h"
 #include "checks/dmarc_domain.h"
+#include "mail/addr.h"
 #include "net/dns.h"
 #include "util/ip.h"
 
@@ -19,6 +20,7 @@ CONF_TABLE(sender_domain_settings, SENDER_DOMAIN_SETTINGS, NULL);
 
 struct sender_domain_state {
 	struct sender_domain_settings set;
+	struct addr_list *own; /* answers to these domains reach us, whatever DNS says */
 	enum on_error on_error;
 };
 
@@ -26,6 +28,7 @@ struct sender_domain_state {
 enum { ASK_MX, ASK_A, ASK_AAAA, ASK_COUNT };
 struct sender_domain_run {
 	const char *known; /* the result, when nothing has to be asked; else NULL */
+	bool unasked;      /* there is none */
 	struct net_op *ops[ASK_COUNT];
 };
 
@@ -37,14 +40,24 @@ static int sender_domain_prepare(const struct check_env *env, const void *settin
 {
 	struct sender_domain_state *s = arena_alloc(env->arena, sizeof *s);
 
-	*state = s;
-	if (s == NULL) {
+	*state = NULL;
+	if (s == NULL || (s->own = addr_list_new()) == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
 		return -1;
 	}
+	for (unsigned i = 0; env->local_domains != NULL && i < env->local_domains->n; i++)
+		(void)addr_list_add(s->own, env->local_domains->v[i].s);
+	*state = s;
 	s->set = *(const struct sender_domain_settings *)settings;
 	s->on_error = checks_on_error_of(s->set.on_error, env->dns_on_error);
 	return 0;
+}
+
+static void sender_domain_release(void *state)
+{
+	struct sender_domain_state *s = state;
+
+	addr_list_free(&s->own);
 }
 
 /* ---- Rules ---- */
@@ -118,18 +131,20 @@ static bool is_ascii(const char *p)
 	return *p == '\0';
 }
 
-/*
- * The name to ask for.  NULL: none that DNS could hold beside top-level domains (RFC 5321, section 2.3.5, wants names
- * fully qualified, and what a resolver says of "localhost" is true here alone).
- */
+/* The name to ask for (RFC 6531).  NULL: it has letters of which nobody can tell what DNS calls them. */
 static const char *name_to_ask(struct arena *a, const char *domain)
 {
-	const char *name = domain;
 	bool odd = false;
+	const char *name = is_ascii(domain) ? domain : dmarc_domain_make(a, domain, strlen(domain), &odd);
 
-	if (!is_ascii(domain)) /* RFC 6531 */
-		name = dmarc_domain_make(a, domain, strlen(domain), &odd);
-	return name != NULL && !odd && strchr(name, '.') != NULL ? name : NULL;
+	return odd ? NULL : name;
+}
+
+static bool is_own(const struct check_call *c, const char *domain)
+{
+	const struct sender_domain_state *s = c->state;
+
+	return addr_list_match_domain(s->own, domain, strlen(domain)) > 0;
 }
 
 static void sender_domain_start(struct check_call *c)
@@ -146,9 +161,13 @@ static void sender_domain_start(struct check_call *c)
 		return;
 	if (domain[0] == '[') { /* RFC 5321, section 4.1.3 */
 		run->known = ip_parse(&literal, domain) == 0 ? "address" : "none";
-	} else if ((name = name_to_ask(c->arena, domain)) == NULL) {
+	} else if (is_own(c, domain) || (name = name_to_ask(c->arena, domain)) == NULL) {
 		if (arena_failed(c->arena))
 			return;
+		run->unasked = true;
+	} else if (strchr(name, '.') == NULL) {
+		/* RFC 5321, section 2.3.5, wants names fully qualified; what a resolver says of "localhost" is true here
+		 * alone. */
 		run->known = "none";
 	} else {
 		for (unsigned i = 0; i < ASK_COUNT; i++)
@@ -207,6 +226,10 @@ static void sender_domain_finish(struct check_call *c)
 			fact_set_absent(out);
 		return;
 	}
+	if (run->unasked) {
+		fact_set_absent(out);
+		return;
+	}
 	result = run->known != NULL ? run->known : judge(c, run, &why);
 	if (result != NULL)
 		fact_set_word(out, result);
@@ -235,6 +258,7 @@ const struct check sender_domain_check = {
 	.provides = FACT_BIT(FACT_SENDER_DOMAIN_DNS),
 	.inputs = FACT_BIT(FACT_SENDER_DOMAIN),
 	.prepare = sender_domain_prepare,
+	.release = sender_domain_release,
 	.rules = sender_domain_rules,
 	.start = sender_domain_start,
 	.finish = sender_domain_finish,

@@ -1,6 +1,6 @@
 /*
  * The sender's domain: could an answer be sent to it?  By MX, by its own address (RFC 5321, section 5.1), or not at all,
- * since it says so (null MX, RFC 7505) or does not exist.
+ * since it says so (null MX, RFC 7505) or does not exist.  Our own domains are not asked about: the MTA has their mail.
  */
 #ifndef MILLGATE_CHECKS_SENDER_DOMAIN_H
 #define MILLGATE_CHECKS_SENDER_DOMAIN_H
@@ -15,7 +15,7 @@
 	  "ignore.")                                                                                                   \
 	S(ENUM, on_none, checks_outcome, "reject",                                                                     \
 	  "When it does not exist, or has neither MX nor address: reject (550 5.1.8), defer, mark or ignore.  "        \
-	  "Whether the hosts that its MX names exist is not looked at.")                                               \
+	  "Whether the hosts that its MX names exist is not looked at; local_domains are spared.")                     \
 	S(ENUM, on_error, checks_on_error, "inherit", "When DNS does not answer; inherit: what dns.on_error says.")    \
 	S(ENUM, refuse_at, checks_refuse_at, "rcpt",                                                                   \
 	  "The earliest stage at which a message is refused; connect: already at MAIL.")                               \

@@ -62,6 +62,7 @@ with World(STAMP, zone=ZONE) as w:
     topic("whom it spares")
     ok(w.send(sender="u@gone.example", ip="192.0.2.7").ok, "trusted networks")
     ok(w.send(sender="u@gone.example", login="bob").ok, "authenticated users")
+    ok(w.send(sender="scanner@example.net").ok, "our own domains, though DNS does not know them")
     eq(w.send(sender="u@gone.example", rcpts=["postmaster@example.net"]).status, "550 5.1.8",
        "not postmaster: an answer could not be sent")
 

@@ -55,7 +55,8 @@ static void test_unasked(struct check_fixture *f)
 		{ "u@[example.org]", "none", "a literal that is no address" },
 		{ "u@localhost", "none", "a name of one label" },
 		{ "u@\xd0\xbf\xd0\xbe\xd1\x87\xd1\x82\xd0\xb0", "none", "one in another script" },
-		{ "u@\xff\xfe.example", "none", "bytes that are no text" },
+		{ "u@\xff\xfe.example", "(absent)", "bytes that are no text" },
+		{ "u@i\xe2\x9d\xa4.example", "(absent)", "a letter that IDNA does not know" },
 	};
 
 	for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
@@ -168,6 +169,19 @@ static void test_rules(void)
 	fixture_free(&f);
 }
 
+static void test_own(void)
+{
+	struct check_fixture f;
+
+	fake_dns_clear();
+	(void)fixture_load(&f, &sender_domain_check, "local_domains = ( \"intranet.example\", \".office.example\" );");
+	is_str(result(&f, "scanner@intranet.example"), "(absent)", "our own domain need not be in DNS");
+	is_str(result(&f, "scanner@Second.Office.example"), "(absent)", "nor need one of a list of subdomains");
+	is_int(fake_dns_total(), 0, "nothing is asked");
+	is_str(result(&f, "scanner@www.intranet.example"), "none", "a subdomain that is not ours is asked about");
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	struct check_fixture f;
@@ -181,6 +195,7 @@ int main(void)
 	test_no_memory(&f);
 	fixture_free(&f);
 	test_rules();
+	test_own();
 	is_int(fake_net_open(), 0, "every question was given back");
 	return done_testing();
 }
