@@ -172,8 +172,11 @@ static void hold_message(const struct check_call *c, const struct rate *r)
 	for (struct rcpt *o = c->txn->rcpts; o != NULL; o = o->next) {
 		enum fact_state state = o->facts.v[FACT_RATE].state;
 
-		if (o != c->rcpt && (state == FACT_KNOWN || state == FACT_ABSENT))
-			rates_grant_add_name(c, &o->facts.v[FACT_RATE], r);
+		if (o == c->rcpt || state == FACT_UNKNOWN)
+			continue;
+		if (state == FACT_UNAVAILABLE) /* that one could not be asked about; now it is known */
+			fact_set_absent(&o->facts.v[FACT_RATE]);
+		rates_grant_add_name(c, &o->facts.v[FACT_RATE], r);
 	}
 }
 

@@ -6,7 +6,10 @@
 #include "util/sbuf.h"
 #include "util/units.h"
 
-enum { US_PER_MS = 1000, NAME_SIZE = 512 };
+enum { US_PER_MS = 1000, NAME_SIZE = 512, NAME_MAX_BYTES = 255 /* of a chosen one: it stands in keys and rules */ };
+
+/* Nothing takes longer: what lies further ahead of now, in microseconds, neither int64_t nor the script's numbers hold. */
+#define HUNDRED_YEARS_MS (INT64_C(36525) * 24 * 60 * 60 * 1000)
 
 const struct name_value rates_by_names[] = {
 	{ "client_ip", RATE_BY_CLIENT_IP },
@@ -33,7 +36,9 @@ bool rates_is_wide(const struct rate *r)
 /* A double holds what a period and a number come to: microseconds of years. */
 static int64_t units_us(const struct rate_window *w, int64_t units)
 {
-	return (int64_t)((double)units * (double)w->per_ms * US_PER_MS / (double)w->number);
+	double us = (double)units * (double)w->per_ms * US_PER_MS / (double)w->number;
+
+	return us < (double)(HUNDRED_YEARS_MS * US_PER_MS) ? (int64_t)us : HUNDRED_YEARS_MS * US_PER_MS;
 }
 
 int64_t rates_ahead_us(const struct rate *r, const struct rate_window *w)
@@ -103,8 +108,8 @@ static const char *read_window(struct rate *r, const struct written *in)
 		return "a rate needs messages = N, recipients = N, bytes = \"SIZE\" or networks = N";
 	if (in->per <= 0)
 		return "a rate needs its period, such as per = \"1h\"";
-	if (in->per > INT64_MAX / US_PER_MS / US_PER_MS)
-		return "the period is too long";
+	if (in->per > HUNDRED_YEARS_MS)
+		return "the period is longer than a hundred years";
 	if (unit != RATE_BYTES && in->per * US_PER_MS < w.number)
 		return "a rate of more than one in a microsecond is no limit";
 	if (unit == RATE_BYTES ? in->burst > 0 : in->burst_bytes > 0)
@@ -116,6 +121,8 @@ static const char *read_window(struct rate *r, const struct written *in)
 	w.burst = in->burst + in->burst_bytes;
 	if (w.burst == 0)
 		w.burst = w.number;
+	if ((double)w.burst * (double)w.per_ms > (double)HUNDRED_YEARS_MS * (double)w.number)
+		return "the burst takes longer than a hundred years to come again";
 	r->unit = unit;
 	r->windows[r->n_windows++] = w;
 	return NULL;
@@ -132,6 +139,8 @@ static int read_windows(struct rate *r, const struct rate_settings *set, struct 
 		wrong = "a rate has one number or windows, not both";
 	else if (set->networks > 0 && set->per <= 0)
 		wrong = "networks need their period, such as per = \"1h\"";
+	else if (set->networks > 0 && set->per > HUNDRED_YEARS_MS)
+		wrong = "the period is longer than a hundred years";
 	else if (set->windows.n > 0 && set->networks == 0 && set->per > 0)
 		wrong = "each window has its own `per`; that of the rate is for networks";
 	else if (set->windows.n == 0 && (counts || set->networks == 0))
@@ -174,9 +183,21 @@ static const char *combination_error(const struct rate *r, const struct rate_set
 	if (recipient)
 		return "action = \"hold\" is for the whole message, so it cannot be counted by recipient or "
 		       "recipient_domain";
-	if (set->hold_for <= 0)
-		return "hold_for must be longer than nothing";
+	if (set->hold_for <= 0 || set->hold_for > HUNDRED_YEARS_MS)
+		return "hold_for must be longer than nothing, and not longer than a hundred years";
 	return NULL;
+}
+
+/* Anybody may write any sender; and all the world writes from the domains of the big providers. */
+static void warn_hold(const struct rate *r, const struct rate_settings *set, struct error_list *errors)
+{
+	if (r->action == LIMITS_HOLD && !counts_by(r, RATE_BY_AUTH_USER) && !counts_by(r, RATE_BY_CLIENT_IP) &&
+	    !counts_by(r, RATE_BY_CLIENT_NET))
+		error_warn(
+			errors, set->where.file, set->where.line,
+			"the rate \"%s\" holds mail by a sender that anybody can write: a stranger can have all mail "
+			"of that sender held; count by auth_user",
+			r->name);
 }
 
 /* An exception in the configuration itself that no value of `by` can match.  A file may serve several rates. */
@@ -303,7 +324,15 @@ int rates_read(struct rate *r, const struct rate_settings *set, struct arena *a,
 		error_add(errors, set->where.file, set->where.line, "a rate's name has a control character");
 		return -1;
 	}
-	return r->name != NULL && read_except(r, set, errors) == 0 ? 0 : -1;
+	if (r->name != NULL && r->name == set->name && strlen(r->name) > NAME_MAX_BYTES) {
+		error_add(errors, set->where.file, set->where.line, "a rate's name is longer than %d bytes",
+			  NAME_MAX_BYTES);
+		return -1;
+	}
+	if (r->name == NULL || read_except(r, set, errors) != 0)
+		return -1;
+	warn_hold(r, set, errors);
+	return 0;
 }
 
 void rates_done(struct rate *r)

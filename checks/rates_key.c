@@ -91,6 +91,16 @@ static bool add_by(struct sbuf *b, enum rate_by by, const struct rate *r, const 
 	return true;
 }
 
+/* The alarm that a rate is used up comes so, and must not be refused by that rate. */
+static bool is_own_notice(const struct check_call *c)
+{
+	static const struct ip_net v4 = { { IP_V4, { 127 } }, 8 };
+	static const struct ip_net v6 = { { IP_V6, { [15] = 1 } }, 128 };
+
+	return (ip_in_net(&c->conn->ip, &v4) || ip_in_net(&c->conn->ip, &v6)) &&
+	       first(&c->txn->facts, FACT_SENDER) == NULL;
+}
+
 bool rates_key_has_recipient(const struct rate *r)
 {
 	for (unsigned i = 0; i < r->n_by; i++)
@@ -117,6 +127,8 @@ bool rates_key_make(const struct rate *r, const char *prefix, const struct check
 	char buf[KEY_SIZE];
 	struct sbuf b;
 
+	if (is_own_notice(c))
+		return false;
 	sbuf_fixed(&b, buf, sizeof buf);
 	sbuf_add(&b, prefix);
 	sbuf_add(&b, tag);

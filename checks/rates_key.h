@@ -24,7 +24,7 @@ struct rates_key {
 /*
  * The keys for a recipient's mail (c->rcpt may be NULL for rates that do not count by it).  False when the rate does
  * not apply, since one of its values is absent (no AUTH, the null sender) or among its exceptions, or when out of
- * memory.
+ * memory.  None applies to what this machine sends without a sender.
  */
 bool rates_key_make(const struct rate *r, const char *prefix, const struct check_call *c, const struct rcpt *rcpt,
 		    struct rates_key *out);

@@ -1,5 +1,6 @@
 #include "checks/rates_mail.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -54,7 +55,8 @@ static void write_mail(const char *to, const char *hostname, const struct rates_
 	add_value(b, h->key);
 	sbuf_add(b, "\r\n");
 	add_date(b);
-	sbuf_addf(b, "Message-ID: <%s.limit@%s>\r\n", h->id, hostname);
+	/* A transaction may use up several rates, and a mailbox may drop what has the same id. */
+	sbuf_addf(b, "Message-ID: <%s.%" PRId64 ".limit@%s>\r\n", h->id, clock_mono_us(), hostname);
 	sbuf_add(b, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 		    "Content-Type: text/plain; charset=us-ascii\r\n\r\n");
 	sbuf_add(b, "A rate is used up.  This is told once in its period.\r\n\r\n");
@@ -66,8 +68,13 @@ static void write_mail(const char *to, const char *hostname, const struct rates_
 	add_line(b, "sender", h->sender);
 	add_line(b, "id", h->id);
 	if (held)
-		sbuf_addf(b, "\r\nAll mail of this key is held now, until:  millgate limits reset '...'\r\n");
-	sbuf_addf(b, "\r\nOn %s:  millgate limits show;  millgate limits reset\r\n", hostname);
+		sbuf_add(b,
+			 "\r\nAll mail of this key is accepted and held in the mail queue until the key is reset.\r\n");
+	sbuf_addf(b, "\r\nOn %s:\r\n\r\n    millgate limits show '", hostname);
+	add_value(b, h->key);
+	sbuf_add(b, "'\r\n    millgate limits reset '");
+	add_value(b, h->key);
+	sbuf_add(b, "'\r\n");
 }
 
 void rates_mail_send(const char *to, const char *via, const char *hostname, const struct rates_hit *h)

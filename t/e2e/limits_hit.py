@@ -117,6 +117,19 @@ with World() as w:
     mail = until("the mail", lambda: w.inbox("postmaster")[2:])[0]
     like(header(mail, "Subject")[0].decode(), r"^limit: eve \?a\?\?id\?\?b\?\?c\?@example\.org$", "nor to a mail program")
 
+    topic("this machine's own rates")
+    w.configure('''limits: { mail_to = "postmaster@example.net"; mail_via = "%s"; rates = (
+        { name = "ip"; by = ( "client_ip" ); messages = 1; per = "1h"; },
+        { name = "net"; by = ( "client_net" ); messages = 1; per = "1h"; },
+        { name = "to"; by = ( "recipient" ); messages = 1; per = "1h"; } ); };''' % via)
+    count = len(w.inbox("postmaster"))
+    eq([w.send(ip="127.0.0.1", sender="www@example.net", rcpts=["postmaster@example.net"]).status for _ in range(2)],
+       ["250 2.0.0", "450 4.7.1"], "it has sent too much")
+    mails = until("the mails", lambda: len(w.inbox("postmaster")) == count + 4 and w.inbox("postmaster")[count + 1:])
+    eq(sorted(header(m, "Subject")[0] for m in mails), [b"limit: 127.0.0.0/24", b"limit: 127.0.0.1",
+                                                        b"limit: postmaster@example.net"], "and can tell it still")
+    eq(len({header(m, "Message-ID")[0] for m in mails}), 3, "no mailbox takes them for copies of one")
+
     topic("commands that fail, hang, and come in numbers")
     slow = w.write("slow", "#!/bin/sh\nsleep 1000 &\necho $! >%s/child.$$\nwait\n" % directory, 0o755)
     w.configure(RATES % {**names, "alert": slow})

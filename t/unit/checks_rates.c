@@ -112,6 +112,9 @@ static void cancel(struct check_fixture *f, struct rcpt *r)
 #define BY_RCPT "millgate:rate:{rcpts:192.0.2.1}"
 #define BY_TO "millgate:rate:{to:bob@example.net}"
 
+#define FIFTY "fifty letters, fifty letters, fifty letters, fifty"
+#define LONG_NAME FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY
+
 #define CONF(settings)                                                                                                        \
 	"limits: { " settings " rates = (\n"                                                                                  \
 	"  { name = \"ip\"; by = ( \"client_ip\" ); messages = 10; per = \"1m\"; },\n"                                        \
@@ -403,6 +406,22 @@ static void test_except(void)
 	(void)ask(&f);
 	ok(strstr(fake_redis_asked(), "{u:") == NULL, "logins that are addresses, by their domain");
 	is_int(f.errors.warnings, 0, "no warnings");
+	fixture_client(&f, "127.0.0.1");
+	fixture_mail(&f, "", NULL);
+	fake_redis_clear();
+	(void)fixture_rcpt(&f, "postmaster@example.com");
+	(void)ask(&f);
+	is_str(fake_redis_asked(), "", "what the machine tells itself: its alarms have no sender");
+	fixture_mail(&f, "www@example.com", NULL);
+	(void)fixture_rcpt(&f, "postmaster@example.com");
+	(void)ask(&f);
+	ok(strstr(fake_redis_asked(), "{n:127.0.0.0/24}") != NULL, "its other mail is counted");
+	fixture_client(&f, "192.0.2.16");
+	fixture_mail(&f, "", NULL);
+	fake_redis_clear();
+	(void)fixture_rcpt(&f, "postmaster@example.com");
+	(void)ask(&f);
+	ok(strstr(fake_redis_asked(), "{n:192.0.2.0/24}") != NULL, "and others' bounces are");
 	fixture_free(&f);
 	(void)fixture_load(
 		&f, &rates_check,
@@ -538,6 +557,27 @@ static void test_errors(void)
 	   "with the nearest name");
 	ok(strstr(fixture_errors(&f), "9: there is a rate \"1 messages per 1m by sender\" already") != NULL,
 	   "two rates of one name would share a key");
+	fixture_free(&f);
+	is_int(fixture_load(
+		       &f, &rates_check,
+		       "limits: { rates = (\n"
+		       "{ by = \"sender\"; messages = 1; per = \"40000d\"; },\n"
+		       "{ by = \"sender\"; messages = 1; per = \"1d\"; burst = 1000000000; },\n"
+		       "{ by = \"sender\"; bytes = \"1\"; per = \"1d\"; burst_bytes = \"100G\"; },\n"
+		       "{ by = \"sender\"; networks = 2; per = \"40000d\"; },\n"
+		       "{ by = \"auth_user\"; messages = 1; per = \"1d\"; action = \"hold\"; hold_for = \"40000d\"; },\n"
+		       "{ by = \"sender\"; messages = 1; per = \"1d\"; name = \"" LONG_NAME "\"; },\n"
+		       "{ by = \"sender\"; bytes = \"1\"; per = \"36500d\"; } ); };"),
+	       -1, "what no number can hold is refused");
+	is_int(f.errors.errors, 6, "each of them: %s", fixture_errors(&f));
+	fixture_free(&f);
+	is_int(fixture_load(
+		       &f, &rates_check,
+		       "limits: { rates = (\n"
+		       "{ by = \"sender_domain\"; messages = 9; per = \"1h\"; action = \"hold\"; },\n"
+		       "{ by = ( \"sender\", \"auth_user\" ); messages = 9; per = \"1h\"; action = \"hold\"; } ); };"),
+	       0, "mail by a forged sender may be held");
+	is_int(f.errors.warnings, 1, "with a warning: %s", fixture_errors(&f));
 	fixture_free(&f);
 	is_int(fixture_load(&f, &rates_check, "limits: { recipients = 3; };"), 0, "no rates");
 	ok(f.state == NULL, "then there is nothing to do");
