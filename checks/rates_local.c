@@ -246,6 +246,15 @@ static int64_t wait_for_networks(struct entry *e, const struct rates_question *q
 	return max(oldest + e->networks_us - now_us, 1);
 }
 
+/* Once in a period. */
+static bool is_to_be_told(struct entry *e, const struct rate *r, int64_t now_us)
+{
+	if (e->told_until_us > now_us)
+		return false;
+	e->told_until_us = now_us + r->period_ms * US_PER_MS;
+	return true;
+}
+
 static struct rates_result used_up(struct entry *e, const struct rates_question *q, enum rates_verb verb, int64_t wait,
 				   int64_t now_us)
 {
@@ -256,11 +265,10 @@ static struct rates_result used_up(struct entry *e, const struct rates_question 
 		return result;
 	if (r->action == LIMITS_HOLD && r->hold_ms > 0) {
 		e->held_until_us = now_us + r->hold_ms * US_PER_MS;
-		return (struct rates_result){ .answer = RATES_HELD, .wait_ms = r->hold_ms, .first = true };
+		e->told_until_us = 0;
+		result = (struct rates_result){ .answer = RATES_HELD, .wait_ms = r->hold_ms };
 	}
-	result.first = e->told_until_us <= now_us;
-	if (result.first)
-		e->told_until_us = now_us + r->period_ms * US_PER_MS;
+	result.first = is_to_be_told(e, r, now_us);
 	return result;
 }
 
@@ -272,7 +280,9 @@ static struct rates_result take(struct rates_local *l, struct entry *e, const st
 	int64_t wait;
 
 	if (r->action == LIMITS_HOLD && e->held_until_us > now_us)
-		return (struct rates_result){ .answer = RATES_HELD, .wait_ms = in_ms(e->held_until_us - now_us) };
+		return (struct rates_result){ .answer = RATES_HELD,
+					      .wait_ms = in_ms(e->held_until_us - now_us),
+					      .first = verb == RATES_TAKE && is_to_be_told(e, r, now_us) };
 	wait = max(wait_for_windows(e, q, now_us), wait_for_networks(e, q, now_us));
 	if (wait > 0)
 		return used_up(e, q, verb, wait, now_us);
@@ -321,6 +331,8 @@ void rates_local_note_hold(struct rates_local *l, const struct rates_question *q
 
 	pthread_mutex_lock(&l->lock);
 	e = for_ms > 0 ? obtain(l, q->key->base) : find(l, q->key->base);
+	if (e != NULL && for_ms > 0 && e->held_until_us <= now_us)
+		(void)is_to_be_told(e, q->rate, now_us); /* by the one who had that answer */
 	if (e != NULL)
 		e->held_until_us = for_ms > 0 ? now_us + for_ms * US_PER_MS : 0;
 	pthread_mutex_unlock(&l->lock);

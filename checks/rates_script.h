@@ -23,6 +23,8 @@
  * Answers { answer, milliseconds to wait (or that a hold lasts), 1 when this is the first time it is to be told, the
  * stamp of a network that is new }.
  *
+ * A hold is told anew each period in which mail is held: the answer that told it first may have been lost.
+ *
  * The base key's value is a time for each window, parted by spaces, and until when it has been told, behind a 't'.
  * Every key has a TTL.
  */

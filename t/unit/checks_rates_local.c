@@ -87,7 +87,9 @@ static void test_networks(void)
 	r = ask(l, &two, "a", "10.0.0.0", RATES_TAKE, 0, 8);
 	ok(r.answer == RATES_HELD && r.first, "a third: held, and told");
 	r = ask(l, &two, "a", "192.0.2.0", RATES_TAKE, 0, 2 * HOUR_US);
-	ok(r.answer == RATES_HELD && !r.first, "still, two hours later");
+	ok(r.answer == RATES_HELD && r.first, "still, two hours later: told once more");
+	r = ask(l, &two, "a", "192.0.2.0", RATES_TAKE, 0, 2 * HOUR_US + 1);
+	ok(r.answer == RATES_HELD && !r.first, "once in a period");
 	is_int(ask(l, &two, "a", "192.0.2.0", RATES_TAKE, 0, 25 * HOUR_US).answer, RATES_GRANTED, "not for ever");
 	rates_local_free(&l);
 }
@@ -104,13 +106,18 @@ static void test_note_hold(void)
 	const struct rates_key key = { .base = "a" };
 	const struct rates_question q = { .rate = &holding, .key = &key, .units = 1 };
 	struct rates_local *l = rates_local_new(MAX_BYTES);
+	struct rates_result r;
 
 	rates_local_note_hold(l, &q, 0, 0);
 	is_int((int64_t)rates_local_count(l), 0, "what is not held needs no entry");
 	rates_local_note_hold(l, &q, HOUR_MS, 0);
-	is_int(rates_local_call(l, &q, RATES_TAKE, 1).answer, RATES_HELD, "what Redis held stays held");
+	r = rates_local_call(l, &q, RATES_TAKE, 1);
+	ok(r.answer == RATES_HELD && !r.first, "what Redis held stays held, and has been told");
 	rates_local_note_hold(l, &q, 0, 2);
-	is_int(rates_local_call(l, &q, RATES_TAKE, 3).answer, RATES_GRANTED, "what it released is released");
+	for (unsigned i = 0; i < 100; i++)
+		is_int(rates_local_call(l, &q, RATES_TAKE, 3).answer, RATES_GRANTED, "what it released is released");
+	r = rates_local_call(l, &q, RATES_TAKE, 3);
+	ok(r.answer == RATES_HELD && r.first, "a new hold is told, however soon");
 	rates_local_free(&l);
 }
 

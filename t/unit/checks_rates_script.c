@@ -129,6 +129,15 @@ static void test_burst(void)
 	ok(about(hour(RATES_TAKE), HOUR_MS), "however often");
 }
 
+static void test_huge(void)
+{
+	static const struct rate slow = { .unit = RATE_BYTES, .windows = { { 1, 36500 * DAY_MS, 1 } }, .n_windows = 1 };
+
+	is_int(rates_cost_us(&slow, &slow.windows[0], INT64_MAX), rates_ahead_us(&slow, &slow.windows[0]),
+	       "a message of any size costs a burst at most");
+	ok(rates_ahead_us(&slow, &slow.windows[0]) > 0, "and that is not beyond all numbers");
+}
+
 static void test_refill(void)
 {
 	set_ahead(2 * HOUR_US - 1);
@@ -315,6 +324,15 @@ static void test_networks(void)
 	is_int(redis("ZCARD", NETS, NULL, NULL), 2, "and is forgotten");
 	(void)from(&two, "198.51.100.0", RATES_GIVE, first.stamp);
 	is_int(redis("ZCARD", NETS, NULL, NULL), 1, "a new one is given back");
+
+	flush();
+	snprintf(text, sizeof text, "%" PRId64, now_us() + 300 * HOUR_US);
+	(void)redis("ZADD", NETS, text, "192.0.2.0");
+	(void)redis("ZADD", NETS, text, "203.0.113.0");
+	is_int(from(&two, "198.51.100.0", RATES_TAKE, 0).answer, RATES_GRANTED,
+	       "networks of a clock that was set back since do not count");
+	is_int(from(&two, "192.0.2.0", RATES_TAKE, 0).answer, RATES_GRANTED, "until they are seen again");
+	is_int(from(&two, "203.0.113.0", RATES_TAKE, 0).answer, RATES_USED_UP, "then they do");
 }
 
 /* ---- Hold ---- */
@@ -338,14 +356,22 @@ static void test_hold(void)
 	is_int(r.answer, RATES_HELD, "the second one is held");
 	ok(r.first, "which is told");
 	ok(about(redis("PTTL", HELD, NULL, NULL), DAY_MS), "for the time of hold_for");
-	(void)redis("DEL", KEY, NULL, NULL);
 	r = from(&once, "192.0.2.0", RATES_TAKE, 0);
-	is_int(r.answer, RATES_HELD, "and so is all that follows, whatever the rate says");
-	ok(!r.first, "which is not told again");
+	ok(r.answer == RATES_HELD && !r.first, "so is all that follows, and not told again");
+	(void)redis("DEL", KEY, NULL, NULL); /* as after its period */
+	is_int(from(&once, "192.0.2.0", RATES_PEEK, 0).answer, RATES_HELD, "whatever the rate says");
+	is_int(redis("EXISTS", KEY, NULL, NULL), 0, "peek writes nothing");
+	r = from(&once, "192.0.2.0", RATES_TAKE, 0);
+	ok(r.answer == RATES_HELD && r.first, "told once in a period, since what told it may have been lost");
 	ok(about(r.wait_ms, DAY_MS), "with the time that it has left");
-	is_int(redis("EXISTS", KEY, NULL, NULL), 0, "held mail takes nothing");
+	(void)from(&once, "192.0.2.0", RATES_TAKE, 0);
+	ok(about(redis("PTTL", KEY, NULL, NULL), HOUR_MS), "held mail takes nothing, and the key goes with its period");
 	quick.action = LIMITS_DEFER;
 	is_int(from(&quick, "192.0.2.0", RATES_TAKE, 0).answer, RATES_GRANTED, "a rate that does not hold is not held");
+	(void)from(&quick, "192.0.2.0", RATES_GIVE, 0);
+	(void)redis("DEL", HELD, NULL, NULL);
+	(void)from(&once, "192.0.2.0", RATES_TAKE, 0);
+	ok(from(&once, "192.0.2.0", RATES_TAKE, 0).first, "a new hold is told, however soon");
 
 	flush();
 	shadow.hold_ms = 0;
@@ -393,6 +419,7 @@ int main(void)
 	test_precision();
 	test_windows();
 	test_bytes();
+	test_huge();
 	test_first();
 	test_networks();
 	test_hold();
