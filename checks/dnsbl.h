@@ -25,8 +25,8 @@
 #define DNSBL_LIST_SETTINGS(S)                                                                                              \
 	S(STRING, zone, 0, NULL, "The list's zone, such as zen.spamhaus.org.")                                              \
 	S(STRING, codes, 0, "",                                                                                             \
-	  "The answers that count, ranges per octet: \"127.0.0.2-11, 127.0.4.1\"; empty: all of 127.0.0.0/8 but "           \
-	  "127.255.255.0/24, which tells of errors.")                                                                       \
+	  "The answers that count, ranges per octet: \"127.0.0.2-11, 127.0.4.1\"; empty: all of 127.0.0.0/8 but 127.0.0.1 " \
+	  "and 127.255.255.0/24, by which lists tell that they do not serve us.")                                           \
 	S(INT, weight, CONF_RANGE(-1000000, 1000000), "1",                                                                  \
 	  "What a listing adds to the score; negative for allow lists.")                                                    \
 	S(STRING, name, 0, NULL, "What replies and logs call it; left out: the zone, without a key in it.")                 \
@@ -36,9 +36,11 @@
 	  "list that knows addresses and domains has two entries.")                                                         \
 	S(STRINGS, probe, 0, NULL,                                                                                          \
 	  "What the list must list while it works, and, with \"!\" in front, what it must not; left out: what RFC 5782 "    \
-	  "demands, 127.0.0.2 and not 127.0.0.1 (the same in ::FFFF:0:0/96), or TEST and not INVALID.  \"off\" for a "      \
-	  "list that has no such entries or lists 127.0.0.0/8: then only error answers, failures, listings of the "         \
-	  "whole world and a sudden jump of the share of listed clients suspend it.")
+	  "demands, 127.0.0.2 and not 127.0.0.1 (the same in ::FFFF:0:0/96); of domains TEST, or the test entry of a list " \
+	  "older than that (dbltest.com, test.surbl.org, test.uribl.com), and not INVALID.  A list without them is "        \
+	  "suspended at once: give it an entry that it always has, or \"off\" if it has none or lists 127.0.0.0/8; then "   \
+	  "only error answers, failures, listings of the whole world and a sudden jump of the share of listed clients "     \
+	  "suspend it.")
 CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 
 #define DNSBL_SETTINGS(S)                                                                                              \
@@ -47,8 +49,9 @@ CONF_STRUCT(dnsbl_list_settings, DNSBL_LIST_SETTINGS);
 	S(GROUPS, lists, dnsbl_list_settings, NULL, "The lists.")                                                      \
 	S(DURATION, timeout, 0, "0", "How long to wait for all lists together; 0: as long as dns.timeout.")            \
 	S(DURATION, trust_for, 0, "0",                                                                                 \
-	  "Each listing is confirmed by two more questions, whose answers tell a list that lists everybody; how long " \
-	  "such a confirmation counts for other listings, for sites near a list's quota; 0: each has its own.")        \
+	  "Each listing is confirmed by two more questions (every five minutes, by thirteen), whose answers tell a "   \
+	  "list that lists everybody; how long such a confirmation counts for other listings, for sites near a "       \
+	  "list's quota; 0: each has its own.")                                                                        \
 	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
 	  "When failed lists leave it open; inherit: what dns.on_error says.  A suspended list is as if it were not "  \
 	  "there.")                                                                                                    \

@@ -86,8 +86,10 @@ const char *dnsbl_codes_parse(struct dnsbl_codes *codes, const char *text, struc
 
 bool dnsbl_codes_match(const struct dnsbl_codes *codes, const struct ip *answer)
 {
+	static const uint8_t refusal[OCTETS] = { CODES_LOOPBACK, 0, 0, 1 };
+
 	if (codes->n == 0)
-		return true;
+		return memcmp(answer->b, refusal, OCTETS) != 0;
 	for (unsigned i = 0; i < codes->n; i++) {
 		const struct dnsbl_range *r = &codes->v[i];
 		bool inside = true;

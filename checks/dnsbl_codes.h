@@ -14,12 +14,12 @@ struct dnsbl_range {
 };
 struct dnsbl_codes {
 	const struct dnsbl_range *v;
-	unsigned n; /* 0: every code */
+	unsigned n; /* 0: every code but 127.0.0.1 */
 };
 
 /*
- * Reads "127.0.0.2-11" or "127.0.0-255.1-3, 127.0.4.0-255"; "" stands for every code.  NULL, or a static text that says
- * what is wrong.
+ * Reads "127.0.0.2-11" or "127.0.0-255.1-3, 127.0.4.0-255"; "" stands for every code but 127.0.0.1, which RFC 5782 has for
+ * nothing, and URIBL and SURBL for "we do not serve you".  NULL, or a static text that says what is wrong.
  */
 const char *dnsbl_codes_parse(struct dnsbl_codes *codes, const char *text, struct arena *a);
 

@@ -22,7 +22,8 @@ enum {
 	V6_GLOBAL = 0x20, /* 2000::/4, all that is given out of 2000::/3 but some */
 	V6_MAPPED = 12    /* ::ffff:0:0/96 ends here */
 };
-_Static_assert(DNSBL_PROBES_MAX + RANDOM_FIRST + RANDOM_ALL + NEIGHBOURS_MAX + 2 <= DNSBL_EXAM_QUESTIONS,
+_Static_assert(DNSBL_PROBES_MAX + RANDOM_FIRST + RANDOM_ALL + NEIGHBOURS_MAX + NEIGHBOURS_MIN + 1 <=
+		       DNSBL_EXAM_QUESTIONS,
 	       "questions do not fit");
 
 /* ---- Names ---- */
@@ -121,10 +122,10 @@ static void make_random(const struct dnsbl_exam *x, struct dnsbl_subject *s)
 	while (dnsbl_is_private(&s->ip) || s->ip.b[0] >= MULTICAST);
 }
 
-/* The next machine, or the next name: nobody has been asked about it. */
+/* Another machine of its network, or another name: hardly anybody has been asked about it, so no cache knows it. */
 static void make_neighbour(const struct dnsbl_exam *x, const struct dnsbl_subject *of, struct dnsbl_subject *s)
 {
-	enum { NEAR = 31 };
+	enum { HOSTS = 255 };
 	uint8_t r;
 
 	if (x->zone->domains) {
@@ -133,7 +134,7 @@ static void make_neighbour(const struct dnsbl_exam *x, const struct dnsbl_subjec
 	}
 	random_bytes(&r, 1);
 	s->ip = of->ip;
-	s->ip.b[s->ip.family == IP_V4 ? 3 : 15] ^= (uint8_t)(1 + r % NEAR);
+	s->ip.b[s->ip.family == IP_V4 ? 3 : 15] ^= (uint8_t)(1 + r % HOSTS);
 }
 
 /* ---- Asking ---- */
@@ -174,31 +175,46 @@ static void ask_random(struct dnsbl_exam *x, unsigned n, struct net_wait *w)
 	}
 }
 
-static void ask_neighbours(struct dnsbl_exam *x, const struct dnsbl_memory *memory, struct net_wait *w)
+/* Those of the memory that are on the examination's side. */
+static void take_memory(struct dnsbl_exam *x, const struct dnsbl_memory *memory)
 {
-	struct dnsbl_subject s = { .domain = "" };
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < memory->n && n < NEIGHBOURS_MAX; i++) {
-		if (!x->zone->domains && (memory->v[i].ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6))
-			continue;
-		make_neighbour(x, &memory->v[i], &s);
-		ask(x, DNSBL_EXAM_NEIGHBOURS, NULL, &s, w);
-		n++;
-	}
+	for (unsigned i = 0; i < memory->n; i++)
+		if (x->zone->domains || (memory->v[i].ip.family == IP_V6) == (x->side == DNSBL_SIDE_V6))
+			x->memory.v[x->memory.n++] = memory->v[i];
 }
 
-static void ask_sample(struct dnsbl_exam *x, const struct dnsbl_memory *memory, struct net_wait *w)
+static void ask_sample(struct dnsbl_exam *x, struct net_wait *w)
 {
-	bool other_side =
-		memory->n > 0 && !x->zone->domains && (memory->v[0].ip.family == IP_V6) != (x->side == DNSBL_SIDE_V6);
 	struct dnsbl_subject s = { .domain = "" };
+	bool few = x->memory.n < NEIGHBOURS_MIN;
+	uint8_t r;
 
-	if (memory->n > 0 && !other_side)
-		make_neighbour(x, &memory->v[0], &s);
-	else
-		make_random(x, &s);
+	random_bytes(&r, 1);
+	for (unsigned i = 0; i < (few ? x->memory.n : 1); i++) {
+		make_neighbour(x, &x->memory.v[(r + i) % x->memory.n], &s);
+		ask(x, DNSBL_EXAM_SAMPLE, NULL, &s, w);
+	}
+	if (!few)
+		return;
+	make_random(x, &s);
 	ask(x, DNSBL_EXAM_SAMPLE, NULL, &s, w);
+}
+
+static void ask_neighbours(struct dnsbl_exam *x, struct net_wait *w)
+{
+	struct dnsbl_subject s = { .domain = "" };
+	uint8_t from;
+
+	if (x->memory.n < NEIGHBOURS_MIN) {
+		ask_sample(x, w);
+		return;
+	}
+	x->neighbours = true;
+	random_bytes(&from, 1);
+	for (unsigned i = 0; i < x->memory.n && i < NEIGHBOURS_MAX; i++) {
+		make_neighbour(x, &x->memory.v[(from + i) % x->memory.n], &s);
+		ask(x, DNSBL_EXAM_NEIGHBOURS, NULL, &s, w);
+	}
 }
 
 void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
@@ -211,6 +227,8 @@ void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl
 	x->parts = parts;
 	x->asked_ms = clock_mono_ms();
 	x->n = 0;
+	x->memory.n = 0;
+	x->neighbours = false;
 	x->finding = DNSBL_FOUND_NOTHING;
 	x->ipv6 = DNSBL_IPV6_UNKNOWN;
 	x->error.family = IP_NONE;
@@ -223,10 +241,12 @@ void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl
 	}
 	if (parts & DNSBL_EXAM_RANDOM)
 		ask_random(x, RANDOM_FIRST, w);
-	if (parts & DNSBL_EXAM_SAMPLE)
-		ask_sample(x, memory, w);
+	if (parts & (DNSBL_EXAM_SAMPLE | DNSBL_EXAM_NEIGHBOURS))
+		take_memory(x, memory);
 	if (parts & DNSBL_EXAM_NEIGHBOURS)
-		ask_neighbours(x, memory, w);
+		ask_neighbours(x, w);
+	else if (parts & DNSBL_EXAM_SAMPLE)
+		ask_sample(x, w);
 }
 
 /* ---- Judging ---- */
@@ -271,14 +291,17 @@ static struct tally count(const struct dnsbl_exam *x, unsigned part)
 
 bool dnsbl_exam_more(struct dnsbl_exam *x, struct net_wait *w)
 {
-	struct tally t = count(x, DNSBL_EXAM_RANDOM);
+	struct tally random = count(x, DNSBL_EXAM_RANDOM), sample = count(x, DNSBL_EXAM_SAMPLE);
 
-	if (t.asked == 0)
-		t = count(x, DNSBL_EXAM_SAMPLE);
-	if (t.asked == 0 || t.listed == 0 || t.listed < t.answered)
-		return false;
-	ask_random(x, RANDOM_ALL, w);
-	return true;
+	if (sample.listed > 0 && x->memory.n >= NEIGHBOURS_MIN) {
+		ask_neighbours(x, w);
+		return true;
+	}
+	if (sample.listed > 0 || (random.listed > 0 && random.listed == random.answered)) {
+		ask_random(x, RANDOM_ALL, w);
+		return true;
+	}
+	return false;
 }
 
 /* The gravest finding counts, and of these the first. */
@@ -298,7 +321,7 @@ __attribute__((format(printf, 3, 4))) static void find(struct dnsbl_exam *x, enu
 static void judge_probe(struct dnsbl_exam *x, const struct dnsbl_probe *p, const struct net_op *op)
 {
 	const struct dns_answer *a = dns_result(op);
-	char text[IP_TEXT_SIZE];
+	char text[IP_TEXT_SIZE], answer[IP_TEXT_SIZE];
 	const char *name = p->domain != NULL ? p->domain : ip_format(&p->ip, text);
 
 	if (a->status == DNS_FAILED)
@@ -310,7 +333,33 @@ static void judge_probe(struct dnsbl_exam *x, const struct dnsbl_probe *p, const
 	else if (p->listed)
 		find(x, DNSBL_FOUND_WRONG, "it does not list %s, as every list that works does", name);
 	else if (a->status == DNS_OK)
-		find(x, DNSBL_FOUND_WRONG, "it lists %s, as no list that works does", name);
+		find(x, DNSBL_FOUND_WRONG, "it lists %s (%s), as no list that works does", name,
+		     ip_format(&a->v[0].ip, answer));
+}
+
+/* Of the entries that known lists have for being tested, one is enough. */
+static void judge_any(struct dnsbl_exam *x)
+{
+	unsigned asked = 0, listed = 0;
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < x->n; i++) {
+		const struct dns_answer *a = dns_result(x->ops[i]);
+
+		if (x->part[i] != DNSBL_EXAM_PROBES || !x->probe[i]->any)
+			continue;
+		asked++;
+		listed += a->status == DNS_OK;
+		if (a->status == DNS_FAILED)
+			why = dnsbl_failure(x->ops[i]);
+	}
+	if (asked == 0 || listed > 0)
+		return;
+	if (why != NULL)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", why);
+	else
+		find(x, DNSBL_FOUND_WRONG, "it has no entry to test it by, such as \"test\"; %s",
+		     "if it has another one, name that in its `probe`");
 }
 
 static void judge_errors(struct dnsbl_exam *x)
@@ -343,8 +392,13 @@ static void judge_controls(struct dnsbl_exam *x)
 		find(x, DNSBL_FOUND_WRONG, "it lists %s", "the whole world");
 	else if (t.asked > 0 && t.answered == 0)
 		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", t.why);
+	t = count(x, DNSBL_EXAM_SAMPLE);
+	if (t.answered < t.asked)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", t.why);
 	t = count(x, DNSBL_EXAM_NEIGHBOURS);
-	if (t.answered >= NEIGHBOURS_MIN && t.listed * 4 >= t.answered * 3)
+	if (t.answered < NEIGHBOURS_MIN && t.asked > 0)
+		find(x, DNSBL_FOUND_SILENCE, "it does not answer (%s)", t.why);
+	else if (t.asked > 0 && t.listed * 4 >= t.answered * 3)
 		find(x, DNSBL_FOUND_WRONG, "it lists nearly everybody all of a sudden, %s",
 		     "the neighbours of those it did not list as well");
 }
@@ -353,8 +407,9 @@ void dnsbl_exam_judge(struct dnsbl_exam *x)
 {
 	judge_errors(x);
 	for (unsigned i = 0; i < x->n; i++)
-		if (x->part[i] == DNSBL_EXAM_PROBES)
+		if (x->part[i] == DNSBL_EXAM_PROBES && !x->probe[i]->any)
 			judge_probe(x, x->probe[i], x->ops[i]);
+	judge_any(x);
 	judge_controls(x);
 	dnsbl_exam_end(x);
 }

@@ -6,21 +6,24 @@
  *	canary		a random name that no list has: an address in 127.128.0.0/9, a random domain under "invalid".  Nobody has
  *			it in a cache, so it tells of now: of a list that lists the world since a second ago, of a resolver
  *			that rewrites NXDOMAIN, of a server that is away while the probes come out of a cache.
- *	sample		the neighbour of a client (a name below a domain) that the list did not list lately; if there is
- *			none, as below.  It tells of a list that lists the world but 127.0.0.0/8.
- *	random		random global addresses (random domains).  Lists of dynamic addresses hold a third of IPv4, so one
- *			listing says nothing: only when the sample, or all of the first RANDOM_FIRST, are listed, are
- *			RANDOM_ALL more asked, and only all of these say that the list is wrong (at a third: 1 in 40 million).
- *	neighbours	of many such clients: when nearly all of them are listed, it is the list that has changed.  The clients
- *			themselves would be answered out of a cache.
+ *	neighbours	of clients that the list did not list (names below such domains): when nearly all of them are listed,
+ *			it is the list that has changed, be it in 127.0.0.0/8 or for random addresses or not.  The clients
+ *			themselves would be answered out of a cache.  With too few clients to go by: samples.
+ *	sample		one of these; while there are few, all of them and a random address (domain).  Is one listed, more are
+ *			asked about.
+ *	random		random global addresses (random domains), where there are no neighbours to ask about.  Lists of dynamic
+ *			addresses hold a third of IPv4, so one listing says nothing: only when the sample, or all of the first
+ *			RANDOM_FIRST, are listed, are RANDOM_ALL more asked, and only all of these say that the list is wrong
+ *			(at a third: 1 in 40 million).
  *
  * What is asked when.  The keeper asks the probes, the canary and random addresses at start, hourly, and before a suspended
  * list comes back.  A session asks its one question and nothing more, unless that finds a listing that counts; then, in one
- * more round trip, the canary and a sample.  So a list that begins to list the world refuses nobody, not even the first
- * client, mail from clients that no list has costs what it did, and a list with a quota is asked three questions about a
- * listed client; trust_for saves two of them for as long as it says.  Where all lists that have the client are allow
- * lists, nothing is refused by mistake, and controls are good for HARMLESS_TRUST_MS.  Neighbours are asked when the list
- * seems to list everybody of a sudden (dnsbl_guard.c).
+ * more round trip, the canary and neighbours, or a sample when neighbours were found in order within five minutes.  So a list
+ * that begins to list everybody refuses nobody, not even the first client, while a wave of spam, however large, is no
+ * reason to doubt a list; mail from clients that no list has costs what it did, and a list with a quota is asked three
+ * questions about a listed client, and at most 11 more in five minutes; trust_for saves these for as long as it says, unless
+ * the list seems to list everybody of a sudden (dnsbl_rate.h).  Where all lists that have the client are allow lists,
+ * nothing is refused by mistake, and controls are good for HARMLESS_TRUST_MS.
  *
  * Inside checks/ only.  An examination belongs to one thread.
  */
@@ -55,6 +58,8 @@ struct dnsbl_exam {
 	unsigned char part[DNSBL_EXAM_QUESTIONS]; /* of each question: one bit */
 	const struct dnsbl_probe *probe[DNSBL_EXAM_QUESTIONS];
 	unsigned n;
+	struct dnsbl_memory memory; /* of its side */
+	bool neighbours;            /* were asked about, not a sample only */
 	/* the result */
 	enum dnsbl_finding finding;
 	enum dnsbl_ipv6 ipv6;     /* side V6, with probes: whether the list has it */
@@ -62,7 +67,7 @@ struct dnsbl_exam {
 	char why[DNSBL_WHY_SIZE]; /* SILENCE, WRONG: for people; names no zone */
 };
 
-/* Submits the first questions.  memory: for the neighbours, else not read. */
+/* Submits the first questions.  memory: for neighbours and the sample, else not read. */
 void dnsbl_exam_ask(struct dnsbl_exam *x, const struct dnsbl_zone *z, enum dnsbl_side side, unsigned parts,
 		    const struct dnsbl_memory *memory, struct net_wait *w);
 

@@ -20,6 +20,9 @@ enum {
 	/* Of a suspended one: soon, since most outages are short; then less and less often. */
 	RETRY_MIN_MS = 5 * MS_PER_S,
 	RETRY_MAX_MS = 600 * MS_PER_S,
+	/* Of one that does not answer, for an hour: mostly it is our own DNS that is away, and then all lists are. */
+	RETRY_SILENT_MAX_MS = 60 * MS_PER_S,
+	SHORT_SILENCE_MS = 3600 * MS_PER_S,
 	/* In force for so long, the next suspension begins with short pauses again: a list that comes and goes must not
 	 * fill the log. */
 	CALM_MS = 600 * MS_PER_S,
@@ -32,8 +35,8 @@ enum {
 	FAILED_WINDOW = 32,
 	FAILED_MOST = 16,
 
-	/* A jump whose neighbours were found in order was a wave of spam: it is left alone for so long. */
-	JUMP_CALM_MS = 300 * MS_PER_S,
+	/* Neighbours that were found in order stand for the next listings for so long. */
+	NEIGHBOURS_CALM_MS = 300 * MS_PER_S,
 	/* A suspended list still lists what was remembered: after so long the memory is what is wrong. */
 	MEMORY_MS = 3600 * MS_PER_S,
 	/* Clients that an allow list saved lately. */
@@ -59,7 +62,7 @@ struct dnsbl_guard {
 	uint32_t failed; /* the last FAILED_WINDOW, newest in bit 0 */
 	/* listings */
 	struct dnsbl_rate rate;
-	int64_t jump_calm_ms;
+	int64_t calm_until_ms;
 	uint64_t saved[SAVED];
 	unsigned next_saved;
 };
@@ -113,10 +116,11 @@ static void forget_lately(struct dnsbl_guard *g)
 	g->silent = 0;
 }
 
-static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
+static void suspend(const struct dnsbl_zone *z, const char *why, bool silent, int64_t now_ms)
 {
 	struct dnsbl_guard *g = z->guard;
 	bool already = dnsbl_guard_standing(g) == DNSBL_SUSPENDED;
+	int64_t pause;
 
 	if (already && now_ms < g->next_exam_ms)
 		return; /* sessions find out at the same time: only an examination makes the pause longer */
@@ -131,7 +135,10 @@ static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 		log_warning("dnsbl: list %s is suspended: %s; it is left out until it works again", z->name, why);
 	}
 	snprintf(g->why, sizeof g->why, "%s", why);
-	g->next_exam_ms = now_ms + g->retry_ms;
+	pause = g->retry_ms;
+	if (silent && pause > RETRY_SILENT_MAX_MS && now_ms - g->suspended_ms < SHORT_SILENCE_MS)
+		pause = RETRY_SILENT_MAX_MS;
+	g->next_exam_ms = now_ms + pause;
 	g->retry_ms = g->retry_ms * 2 < RETRY_MAX_MS ? g->retry_ms * 2 : RETRY_MAX_MS;
 	for (unsigned i = 0; i < DNSBL_SIDES; i++)
 		atomic_store_explicit(&g->trusted_ms[i], 0, memory_order_relaxed);
@@ -143,11 +150,11 @@ static void suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 void dnsbl_guard_suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms)
 {
 	pthread_mutex_lock(&z->guard->lock);
-	suspend(z, why, now_ms);
+	suspend(z, why, false, now_ms);
 	pthread_mutex_unlock(&z->guard->lock);
 }
 
-/* To be examined at once; sessions do not wait for it any more. */
+/* To be examined at once. */
 static void doubt(struct dnsbl_guard *g, int64_t now_ms, const char *why)
 {
 	if (dnsbl_guard_standing(g) != DNSBL_IN_FORCE && dnsbl_guard_standing(g) != DNSBL_UNPROVED)
@@ -166,13 +173,10 @@ static int64_t next_regular_exam(int64_t now_ms)
 	return now_ms + EXAM_PERIOD_MS - EXAM_JITTER_MS + (int64_t)(r % (2 * EXAM_JITTER_MS));
 }
 
-void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t now_ms)
+static void pass(const struct dnsbl_zone *z, enum dnsbl_standing was, enum dnsbl_ipv6 ipv6, int64_t now_ms)
 {
 	struct dnsbl_guard *g = z->guard;
-	enum dnsbl_standing was;
 
-	pthread_mutex_lock(&g->lock);
-	was = dnsbl_guard_standing(g);
 	if (ipv6 != DNSBL_IPV6_UNKNOWN)
 		atomic_store_explicit(&g->ipv6, ipv6, memory_order_relaxed);
 	g->exam_wall_ms = clock_wall_ms();
@@ -188,6 +192,17 @@ void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_
 		forget_lately(g);
 	g->why[0] = '\0';
 	set_standing(g, DNSBL_IN_FORCE);
+}
+
+void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t asked_ms, int64_t now_ms)
+{
+	struct dnsbl_guard *g = z->guard;
+	enum dnsbl_standing was;
+
+	pthread_mutex_lock(&g->lock);
+	was = dnsbl_guard_standing(g);
+	if (was != DNSBL_SUSPENDED || g->suspended_ms <= asked_ms)
+		pass(z, was, ipv6, now_ms);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -201,7 +216,7 @@ void dnsbl_guard_silent(const struct dnsbl_zone *z, const char *why, int64_t now
 	g->exam_wall_ms = clock_wall_ms();
 	g->silent++;
 	if (was == DNSBL_SUSPENDED || was == DNSBL_DOUBTED || g->silent >= SILENT_TRIES)
-		suspend(z, why, now_ms);
+		suspend(z, why, true, now_ms);
 	else if (was == DNSBL_UNPROVED)
 		g->next_exam_ms = now_ms + RETRY_MIN_MS;
 	else
@@ -257,35 +272,31 @@ void dnsbl_guard_error(const struct dnsbl_zone *z, const struct ip *answer, int6
 
 /* ---- What sessions see: listings ---- */
 
-void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed)
+void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed, int64_t now_ms)
 {
 	struct dnsbl_guard *g = z->guard;
 
 	pthread_mutex_lock(&g->lock);
 	note_outcome(g, false);
-	dnsbl_rate_note(&g->rate, about, listed);
+	dnsbl_rate_note(&g->rate, about, listed, now_ms);
 	pthread_mutex_unlock(&g->lock);
 }
 
-bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory)
+bool dnsbl_guard_suspects(struct dnsbl_guard *g, bool trusted, int64_t now_ms, struct dnsbl_memory *memory)
 {
-	bool jump;
+	bool suspects;
 
 	pthread_mutex_lock(&g->lock);
-	jump = dnsbl_rate_jumps(&g->rate) && now_ms >= g->jump_calm_ms;
-	memory->n = 0;
-	if (jump)
-		*memory = g->rate.memory;
-	else if (g->rate.memory.n > 0)
-		memory->v[memory->n++] = g->rate.memory.v[(unsigned)now_ms % g->rate.memory.n];
+	suspects = now_ms >= g->calm_until_ms && (!trusted || dnsbl_rate_jumps(&g->rate));
+	*memory = g->rate.memory;
 	pthread_mutex_unlock(&g->lock);
-	return jump;
+	return suspects;
 }
 
 void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms)
 {
 	pthread_mutex_lock(&g->lock);
-	g->jump_calm_ms = now_ms + JUMP_CALM_MS;
+	g->calm_until_ms = now_ms + NEIGHBOURS_CALM_MS;
 	pthread_mutex_unlock(&g->lock);
 }
 

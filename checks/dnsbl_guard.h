@@ -4,8 +4,8 @@
  *
  *	unproved	asked; a listing is believed when the session's own examination finds nothing wrong
  *	in force	asked; a listing is confirmed by fresh controls (dnsbl_exam.h)
- *	doubted		many failures: not asked until the keeper has examined it, which takes a second; until then as a
- *			list that fails
+ *	doubted		many failures: the keeper examines it, within a second; until then as an unproved one.  It goes on
+ *			being asked, or whoever finds names that it cannot answer could switch it off again and again
  *	suspended	not asked, as if it were not there; examined with growing pauses, and in force again once all is well
  *
  * Inside checks/ only.  All functions are thread-safe; now_ms is clock_mono_ms().
@@ -38,7 +38,7 @@ bool dnsbl_guard_trusts(const struct dnsbl_guard *g, enum dnsbl_side side, int64
 
 void dnsbl_guard_asked(struct dnsbl_guard *g);
 /* An answer about a client or domain: listed (with a code that counts) or not. */
-void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed);
+void dnsbl_guard_answered(const struct dnsbl_zone *z, const struct dnsbl_subject *about, bool listed, int64_t now_ms);
 /* A listing that was confirmed: it counts as a hit. */
 void dnsbl_guard_believed(struct dnsbl_guard *g);
 /* No answer; why is static. */
@@ -50,9 +50,11 @@ void dnsbl_guard_controlled(struct dnsbl_guard *g, enum dnsbl_side side, int64_t
 /* The list does something that no working list does; why is for people, without the zone. */
 void dnsbl_guard_suspend(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
 
-/* Whether it lists everybody all of a sudden: then a listing counts only when most of *memory is not listed.  Else one of
- * the memory is there, if there is any. */
-bool dnsbl_guard_suspects(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
+/*
+ * Whether a listing counts only when most neighbours of *memory are not listed: when that was not found lately, and no
+ * controls are trusted or it lists everybody all of a sudden.
+ */
+bool dnsbl_guard_suspects(struct dnsbl_guard *g, bool trusted, int64_t now_ms, struct dnsbl_memory *memory);
 /* They are not. */
 void dnsbl_guard_cleared(struct dnsbl_guard *g, int64_t now_ms);
 
@@ -68,8 +70,11 @@ bool dnsbl_guard_saved(struct dnsbl_guard *g, const struct dnsbl_subject *about,
 /* Whether an examination is due; *memory, which may be NULL, is for it. */
 bool dnsbl_guard_due(struct dnsbl_guard *g, int64_t now_ms, struct dnsbl_memory *memory);
 
-/* The examination found nothing wrong; or no answers to go by.  What was wrong goes to dnsbl_guard_suspend(). */
-void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t now_ms);
+/*
+ * The examination that began at asked_ms found nothing wrong, which says nothing of a suspension since; or no answers to go
+ * by.  What was wrong goes to dnsbl_guard_suspend().
+ */
+void dnsbl_guard_passed(const struct dnsbl_zone *z, enum dnsbl_ipv6 ipv6, int64_t asked_ms, int64_t now_ms);
 void dnsbl_guard_silent(const struct dnsbl_zone *z, const char *why, int64_t now_ms);
 
 /* ---- For people ---- */

@@ -82,7 +82,6 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 		     const struct dnsbl_subject *about)
 {
 	const struct dnsbl_zone *z = &q->lists->zones[zone];
-	enum dnsbl_standing standing = dnsbl_guard_standing(z->guard);
 	struct question *k;
 	char name[NAME_SIZE];
 
@@ -98,12 +97,8 @@ static void ask_zone(struct dnsbl_asking *q, struct net_wait *w, unsigned zone, 
 				.side = about->ip.family == IP_V6 ? DNSBL_SIDE_V6 : DNSBL_SIDE_V4,
 				.asked_ms = clock_mono_ms(),
 				.about = about };
-	if (standing == DNSBL_SUSPENDED) {
+	if (dnsbl_guard_standing(z->guard) == DNSBL_SUSPENDED) {
 		k->said = SAID_LEFT_OUT;
-		return;
-	}
-	if (standing == DNSBL_DOUBTED) {
-		set_failed(k, "it is being examined");
 		return;
 	}
 	dnsbl_guard_asked(z->guard);
@@ -228,7 +223,7 @@ static void judge(const struct dnsbl_asking *q, struct question *k, int64_t now_
 		k->listing = counts(q, k, a);
 		if (!k->listing)
 			k->said = SAID_CLEAR;
-		dnsbl_guard_answered(z, k->about, k->listing);
+		dnsbl_guard_answered(z, k->about, k->listing, now_ms);
 	}
 }
 
@@ -238,16 +233,17 @@ static unsigned wanted_controls(const struct dnsbl_asking *q, const struct quest
 {
 	const struct dnsbl_zone *z = &q->lists->zones[k->zone];
 	int64_t trust_ms = q->lists->trust_ms;
+	bool trusted, suspects;
 
 	if (!refuses && trust_ms < HARMLESS_TRUST_MS)
 		trust_ms = HARMLESS_TRUST_MS;
+	trusted = trust_ms > 0 && dnsbl_guard_trusts(z->guard, k->side, now_ms - trust_ms);
+	suspects = dnsbl_guard_suspects(z->guard, trusted, now_ms, memory);
 	if (dnsbl_guard_standing(z->guard) != DNSBL_IN_FORCE)
-		return DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM;
-	if (dnsbl_guard_suspects(z->guard, now_ms, memory))
+		return DNSBL_EXAM_PROBES | DNSBL_EXAM_CANARY | DNSBL_EXAM_RANDOM | DNSBL_EXAM_NEIGHBOURS;
+	if (suspects)
 		return DNSBL_EXAM_CANARY | DNSBL_EXAM_NEIGHBOURS;
-	if (trust_ms > 0 && dnsbl_guard_trusts(z->guard, k->side, now_ms - trust_ms))
-		return 0;
-	return DNSBL_EXAM_CANARY | DNSBL_EXAM_SAMPLE;
+	return trusted ? 0 : DNSBL_EXAM_CANARY | DNSBL_EXAM_SAMPLE;
 }
 
 static void confirm(struct dnsbl_asking *q, struct question *k, bool refuses, struct net_wait *w, int64_t now_ms)
@@ -318,7 +314,7 @@ static void conclude(const struct dnsbl_asking *q, struct question *k)
 		}
 		if (x->parts & DNSBL_EXAM_CANARY)
 			dnsbl_guard_controlled(z->guard, k->side, x->asked_ms);
-		if (x->parts & DNSBL_EXAM_NEIGHBOURS)
+		if (x->neighbours)
 			dnsbl_guard_cleared(z->guard, now_ms);
 		dnsbl_guard_believed(z->guard);
 		k->said = SAID_LISTED;

@@ -85,7 +85,7 @@ static void end(struct round *r, const struct dnsbl_zone *z, int64_t now_ms)
 	}
 	if (r->asked[DNSBL_SIDE_V6])
 		ipv6 = v6->finding == DNSBL_FOUND_SILENCE ? DNSBL_IPV6_NO : v6->ipv6;
-	dnsbl_guard_passed(z, ipv6, now_ms);
+	dnsbl_guard_passed(z, ipv6, v4->asked_ms, now_ms);
 }
 
 static bool any_due(const struct dnsbl_zones *lists, int64_t now_ms)

@@ -50,10 +50,23 @@ static void retire(struct dnsbl_rate *r, bool listed)
 		r->rate = r->rate * RATE_SHARE / DNSBL_JUMP_HISTORY;
 }
 
-static void remember(struct dnsbl_rate *r, const struct dnsbl_subject *about)
+static bool remembers(const struct dnsbl_rate *r, uint64_t key)
+{
+	for (unsigned i = 0; i < r->memory.n; i++)
+		if (dnsbl_rate_key(&r->memory.v[i]) == key)
+			return true;
+	return false;
+}
+
+static void remember(struct dnsbl_rate *r, const struct dnsbl_subject *about, uint64_t key, int64_t now_ms)
 {
 	struct dnsbl_subject *slot = &r->memory.v[r->next_memory];
 
+	if (r->memory.n == DNSBL_REMEMBERED && now_ms - r->remembered_ms < DNSBL_MEMORY_STEP_MS)
+		return;
+	if (remembers(r, key))
+		return;
+	r->remembered_ms = now_ms;
 	slot->ip = about->ip;
 	memcpy(slot->domain, about->domain, strlen(about->domain) + 1);
 	r->next_memory = (r->next_memory + 1) % DNSBL_REMEMBERED;
@@ -61,7 +74,7 @@ static void remember(struct dnsbl_rate *r, const struct dnsbl_subject *about)
 		r->memory.n++;
 }
 
-void dnsbl_rate_note(struct dnsbl_rate *r, const struct dnsbl_subject *about, bool listed)
+void dnsbl_rate_note(struct dnsbl_rate *r, const struct dnsbl_subject *about, bool listed, int64_t now_ms)
 {
 	uint64_t key = dnsbl_rate_key(about);
 
@@ -75,7 +88,7 @@ void dnsbl_rate_note(struct dnsbl_rate *r, const struct dnsbl_subject *about, bo
 	r->listed += listed;
 	r->next = (r->next + 1) % DNSBL_JUMP_WINDOW;
 	if (!listed)
-		remember(r, about);
+		remember(r, about, key, now_ms);
 }
 
 bool dnsbl_rate_jumps(const struct dnsbl_rate *r)

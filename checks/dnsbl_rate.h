@@ -14,8 +14,12 @@ struct dnsbl_subject {
 	char domain[DNSBL_DOMAIN_SIZE]; /* of lists of domains */
 };
 
-/* Clients (domains) that the list did not list lately. */
-enum { DNSBL_REMEMBERED = 16 };
+/*
+ * Clients (domains) that the list did not list, of different networks.  Once it is full one is replaced every
+ * DNSBL_MEMORY_STEP_MS only: it must be older than a wave of spam that a list catches up with, or the wave would look like
+ * everybody.
+ */
+enum { DNSBL_REMEMBERED = 16, DNSBL_MEMORY_STEP_MS = 300000 };
 struct dnsbl_memory {
 	struct dnsbl_subject v[DNSBL_REMEMBERED];
 	unsigned n;
@@ -25,7 +29,7 @@ struct dnsbl_memory {
  * The jump: the last DNSBL_JUMP_WINDOW different networks (or domains) that asked are all listed, where of those before them,
  * at least DNSBL_JUMP_HISTORY, at most half were: by chance 1 in 256 at a rate of one half, 1 in 15,000 at 0.3.  A wave of
  * spam from listed clients looks the same; so it is only a reason to ask, with the next listing, about the neighbours of
- * clients that the list did not list lately: a wave does not change what it says of them.
+ * clients that the list did not list: a wave does not change what it says of them.
  */
 enum { DNSBL_JUMP_WINDOW = 8, DNSBL_JUMP_HISTORY = 64 };
 
@@ -42,13 +46,14 @@ struct dnsbl_rate {
 	int rate;         /* the share of them that was listed */
 	struct dnsbl_memory memory;
 	unsigned next_memory;
+	int64_t remembered_ms; /* the last of them */
 };
 
 /* A number for the network of a client (/24 or /64), or for a domain. */
 uint64_t dnsbl_rate_key(const struct dnsbl_subject *about);
 
 /* An answer: networks that are in the window already count once. */
-void dnsbl_rate_note(struct dnsbl_rate *r, const struct dnsbl_subject *about, bool listed);
+void dnsbl_rate_note(struct dnsbl_rate *r, const struct dnsbl_subject *about, bool listed, int64_t now_ms);
 
 bool dnsbl_rate_jumps(const struct dnsbl_rate *r);
 

@@ -26,7 +26,11 @@ static const struct dnsbl_probe address_probes[] = {
 	{ .ip = { IP_V6, { [10] = 0xff, [11] = 0xff, [12] = 0x7f, [15] = 1 } }, .listed = false },
 };
 static const struct dnsbl_probe domain_probes[] = {
-	{ .domain = "test", .listed = true },
+	{ .domain = "test", .listed = true, .any = true },
+	/* Those that lists had before the RFC: Spamhaus' DBL, SURBL, URIBL. */
+	{ .domain = "dbltest.com", .listed = true, .any = true },
+	{ .domain = "test.surbl.org", .listed = true, .any = true },
+	{ .domain = "test.uribl.com", .listed = true, .any = true },
 	{ .domain = "invalid", .listed = false },
 };
 

@@ -27,6 +27,7 @@ struct dnsbl_probe {
 	struct ip ip;       /* of lists of addresses */
 	const char *domain; /* of lists of domains */
 	bool listed;
+	bool any;      /* one of those of a list that have this is enough */
 	bool optional; /* when it is not listed, the list has no IPv6, which is normal */
 };
 

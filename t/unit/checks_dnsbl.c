@@ -69,6 +69,7 @@ static void test_codes(void)
 	   "ranges in two octets");
 	ok(matches(" 127.0.0.2 , 127.0.0.4-5 ", "127.0.0.5") && matches("127.0.0.2,127.0.0.4", "127.0.0.2"), "several");
 	ok(matches("", "127.0.0.2") && matches("", "127.9.9.9"), "none stands for every one");
+	ok(!matches("", "127.0.0.1") && matches("127.0.0.1", "127.0.0.1"), "but 127.0.0.1, unless it is named");
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		ok(codes_error(bad[i]) != NULL, "\"%s\" is refused: %s", bad[i], codes_error(bad[i]));
 }

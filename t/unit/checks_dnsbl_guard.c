@@ -247,9 +247,10 @@ static void test_failures(void)
 		is_str(score(&f, ip), "(unavailable: DNS list black: SERVFAIL)", "failure %u leaves it open", i);
 	}
 	is_int(standing(&f), DNSBL_DOUBTED, "five in a row: doubted");
-	is_str(score(&f, "198.51.100.6"), "(unavailable: DNS list black: it is being examined)", "and not asked");
+	lists("black.test", "203.0.113.5");
+	is_str(score(&f, "203.0.113.5"), "5", "others are refused as before: odd clients must not switch a list off");
 	tick(&f);
-	is_int(standing(&f), DNSBL_IN_FORCE, "odd clients have done it: the list is in order");
+	is_int(standing(&f), DNSBL_IN_FORCE, "the list is in order");
 
 	fake_dns_clear(); /* the probes come out of a cache */
 	works("black.test");
@@ -264,7 +265,7 @@ static void test_failures(void)
 	load(&f, one);
 	for (unsigned i = 0; i < 40 && standing(&f) == DNSBL_IN_FORCE; i++) {
 		if (i % 4 == 0)
-			dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .domain = "x" }, false);
+			dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .domain = "x" }, false, 1);
 		else
 			dnsbl_guard_failed(zone(&f, 0), "timeout", 1);
 	}
@@ -274,7 +275,7 @@ static void test_failures(void)
 	load(&f, one);
 	for (unsigned i = 0; i < 400; i++) {
 		if (i % 4 != 0)
-			dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .domain = "x" }, false);
+			dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .domain = "x" }, false, 1);
 		else
 			dnsbl_guard_failed(zone(&f, 0), "timeout", 1);
 	}
@@ -303,7 +304,9 @@ static void test_pauses(void)
 		pause = pause * 2 < RETRY_MAX_MS ? pause * 2 : RETRY_MAX_MS;
 	}
 	ok(right, "examined after 5 seconds, then after twice as long each time, up to 10 minutes");
-	dnsbl_guard_passed(z, DNSBL_IPV6_YES, now);
+	dnsbl_guard_passed(z, DNSBL_IPV6_YES, 1000000 - 1, now);
+	is_int(standing(&f), DNSBL_SUSPENDED, "an examination that began before says nothing of it");
+	dnsbl_guard_passed(z, DNSBL_IPV6_YES, now, now);
 	is_int(standing(&f), DNSBL_IN_FORCE, "it works again");
 	ok(!dnsbl_guard_due(z->guard, now + HOUR_MS / 2, NULL) && dnsbl_guard_due(z->guard, now + HOUR_MS * 2, NULL),
 	   "next in about an hour");
@@ -311,10 +314,41 @@ static void test_pauses(void)
 	dnsbl_guard_suspend(z, "it comes and goes", now);
 	ok(!dnsbl_guard_due(z->guard, now + RETRY_MAX_MS - 1, NULL), "one that comes and goes has long pauses at once");
 	now += RETRY_MAX_MS;
-	dnsbl_guard_passed(z, DNSBL_IPV6_YES, now);
+	dnsbl_guard_passed(z, DNSBL_IPV6_YES, now, now);
 	now += RETRY_MAX_MS;
 	dnsbl_guard_suspend(z, "it is tested", now);
 	ok(dnsbl_guard_due(z->guard, now + RETRY_MIN_MS, NULL), "one that was well for long begins with short ones");
+	fixture_free(&f);
+}
+
+/* Our own DNS is away: with it all lists, which must be back soon when it is. */
+static void test_silence(void)
+{
+	struct check_fixture f;
+	const struct dnsbl_zone *z;
+	int64_t now = 1000000, longest = 0, begin = now;
+
+	load(&f, one);
+	z = zone(&f, 0);
+	dnsbl_guard_silent(z, "it does not answer (timeout)", now);
+	dnsbl_guard_silent(z, "it does not answer (timeout)", now);
+	is_int(standing(&f), DNSBL_SUSPENDED, "no answers");
+	for (int64_t before = now; now < begin + HOUR_MS / 2; now++) {
+		if (!dnsbl_guard_due(z->guard, now, NULL))
+			continue;
+		longest = now - before > longest ? now - before : longest;
+		before = now;
+		dnsbl_guard_silent(z, "it does not answer (timeout)", now);
+	}
+	is_int(longest, 60000, "it is asked again every minute");
+	for (now = begin + HOUR_MS; now < begin + HOUR_MS * 2; now += 1000)
+		if (dnsbl_guard_due(z->guard, now, NULL))
+			dnsbl_guard_silent(z, "it does not answer (timeout)", now);
+	for (longest = 0; !dnsbl_guard_due(z->guard, now, NULL) && longest < HOUR_MS; longest++)
+		now++;
+	ok(longest <= RETRY_MAX_MS && !dnsbl_guard_due(z->guard, now - 1, NULL), "after an hour less often");
+	dnsbl_guard_silent(z, "it does not answer (timeout)", now);
+	ok(!dnsbl_guard_due(z->guard, now + RETRY_MAX_MS - 1, NULL), "every ten minutes");
 	fixture_free(&f);
 }
 
@@ -326,53 +360,128 @@ static void ask_many(struct check_fixture *f, unsigned net, unsigned n, unsigned
 	for (unsigned i = 0; i < n; i++) {
 		struct dnsbl_subject about = { .ip = { IP_V4, { (uint8_t)net, (uint8_t)i, 1, 1 } } };
 
-		dnsbl_guard_answered(zone(f, 0), &about, listed_of > 0 && i % listed_of == 0);
+		dnsbl_guard_answered(zone(f, 0), &about, listed_of > 0 && i % listed_of == 0, 1);
 	}
+}
+
+/* When a jump is suspected although controls are trusted: at a sudden change of the share of those that are listed. */
+static void test_rate(void)
+{
+	struct check_fixture f;
+	struct dnsbl_memory memory;
+	struct dnsbl_guard *g;
+
+	load(&f, one);
+	g = zone(&f, 0)->guard;
+	ok(dnsbl_guard_suspects(g, false, 1, &memory), "without trust the neighbours are asked about");
+	ask_many(&f, 44, 200, 3);
+	ok(!dnsbl_guard_suspects(g, true, 1, &memory), "a third is listed, as ever");
+	is_int(memory.n, DNSBL_REMEMBERED, "those that were not are remembered");
+	ask_many(&f, 45, 8, 1);
+	ok(dnsbl_guard_suspects(g, true, 1, &memory), "eight networks, one after the other: a jump");
+	dnsbl_guard_cleared(g, 1);
+	ok(!dnsbl_guard_suspects(g, true, 2, &memory) && !dnsbl_guard_suspects(g, false, 2, &memory),
+	   "found in order, it is left alone for a while");
+	fixture_free(&f);
+
+	load(&f, one);
+	ask_many(&f, 44, 200, 1);
+	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, true, 1, &memory),
+	   "where nearly all are listed all the time, it is no jump");
+	fixture_free(&f);
+
+	load(&f, one);
+	g = zone(&f, 0)->guard;
+	ask_many(&f, 44, 20, 3);
+	ask_many(&f, 45, 8, 1);
+	ok(!dnsbl_guard_suspects(g, true, 1, &memory), "nor is it one when there is no past");
+	ask_many(&f, 44, 200, 3);
+	for (unsigned i = 0; i < 50; i++)
+		dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .ip = { IP_V4, { 46, 1, 1, (uint8_t)i } } },
+				     true, 1);
+	ok(!dnsbl_guard_suspects(g, true, 1, &memory), "nor are fifty clients of one network");
+	fixture_free(&f);
+}
+
+static unsigned of_net(const struct dnsbl_memory *memory, unsigned net)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < memory->n; i++)
+		n += memory->v[i].ip.b[0] == net;
+	return n;
+}
+
+/* Spammers whom a list catches up with must not look like everybody. */
+static void test_memory(void)
+{
+	struct check_fixture f;
+	struct dnsbl_memory memory;
+	struct dnsbl_subject about = { .ip = { IP_V4, { 46, 0, 1, 1 } } };
+
+	load(&f, one);
+	ask_many(&f, 44, 200, 0);
+	ask_many(&f, 45, 200, 0);
+	(void)dnsbl_guard_suspects(zone(&f, 0)->guard, false, 1, &memory);
+	is_int(of_net(&memory, 44), DNSBL_REMEMBERED, "a wave from new networks does not push the others out");
+	for (unsigned i = 0; i < 4; i++) {
+		about.ip.b[1] = (uint8_t)i;
+		dnsbl_guard_answered(zone(&f, 0), &about, false, DNSBL_MEMORY_STEP_MS * (i + 1) + 1);
+	}
+	about.ip.b[3] = 2;
+	dnsbl_guard_answered(zone(&f, 0), &about, false, DNSBL_MEMORY_STEP_MS * 6);
+	(void)dnsbl_guard_suspects(zone(&f, 0)->guard, false, 1, &memory);
+	is_int(of_net(&memory, 46), 4, "it is renewed all the same, each network once");
+	fixture_free(&f);
 }
 
 static void test_jump(void)
 {
 	struct check_fixture f;
-	struct dnsbl_memory memory;
 
 	load(&f, one);
 	ask_many(&f, 44, 200, 3);
-	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, 1, &memory), "a third is listed, as ever");
-	is_int(memory.n, 1, "one of those that are not is sampled");
-	ask_many(&f, 45, 8, 1);
-	ok(dnsbl_guard_suspects(zone(&f, 0)->guard, 1, &memory), "eight networks, one after the other: a jump");
-	is_int(memory.n, DNSBL_REMEMBERED, "those that were not listed are remembered");
-
-	lists("black.test", "45.99.1.1");
-	is_str(score(&f, "45.99.1.1"), "5", "a wave of spam: their neighbours are not listed");
-	is_int(standing(&f), DNSBL_IN_FORCE, "the list stays in force");
-	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, clock_mono_ms(), &memory), "and is left alone for a while");
-	fixture_free(&f);
-
-	load(&f, one);
-	ask_many(&f, 44, 200, 3);
-	ask_many(&f, 45, 8, 1);
 	fake_dns_addr("*.44.black.test", "127.0.0.2");
 	fake_dns_addr("*.45.black.test", "127.0.0.2");
-	is_str(score(&f, "45.99.1.1"), "0", "the list has changed: those it did not list are listed now");
+	is_str(score(&f, "45.99.1.1"), "0", "the list has changed: the first whom it lists is not hurt");
 	is_suspended(&f, "it lists nearly everybody all of a sudden", "a jump");
 	fixture_free(&f);
 
 	load(&f, one);
-	ask_many(&f, 44, 200, 1);
-	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, 1, &memory),
-	   "where nearly all are listed all the time, it is no jump");
+	ask_many(&f, 44, 200, 3);
+	fake_dns_addr("*.45.black.test", "127.0.0.2");
+	for (unsigned i = 0; i < 20; i++) {
+		char ip[32];
+
+		snprintf(ip, sizeof ip, "45.%u.1.1", i);
+		is_str(score(&f, ip), "5", "a wave of spam: the neighbours of others are not listed");
+	}
+	is_int(standing(&f), DNSBL_IN_FORCE, "the list stays in force");
+	fake_dns_addr("*.44.black.test", "127.0.0.2");
+	is_str(score(&f, "45.99.1.1"), "0", "a change in the middle of it: a sample tells");
+	is_int(standing(&f), DNSBL_SUSPENDED, "at once");
 	fixture_free(&f);
 
 	load(&f, one);
-	ask_many(&f, 44, 20, 3);
-	ask_many(&f, 45, 8, 1);
-	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, 1, &memory), "nor is it one when there is no past");
 	ask_many(&f, 44, 200, 3);
-	for (unsigned i = 0; i < 50; i++)
-		dnsbl_guard_answered(zone(&f, 0), &(struct dnsbl_subject){ .ip = { IP_V4, { 46, 1, 1, (uint8_t)i } } },
-				     true);
-	ok(!dnsbl_guard_suspects(zone(&f, 0)->guard, 1, &memory), "nor are fifty clients of one network");
+	for (unsigned i = 0; i < 200; i += 2) { /* half of them */
+		char name[64];
+
+		snprintf(name, sizeof name, "*.1.%u.44.black.test", i);
+		fake_dns_addr(name, "127.0.0.2");
+	}
+	lists("black.test", "45.99.1.1");
+	is_str(score(&f, "45.99.1.1"), "5", "neighbours that are listed as well are no reason when others are not");
+	fixture_free(&f);
+
+	load(&f, one);
+	ask_many(&f, 44, 200, 3);
+	lists("black.test", "45.99.1.1");
+	fake_dns_fail("*.44.black.test", DNS_A, "SERVFAIL");
+	fixture_client(&f, "45.99.1.1");
+	fixture_run(&f);
+	is_str(fixture_fact(&f, FACT_DNSBL_SCORE), "(unavailable: DNS list black: its listing could not be confirmed)",
+	       "without answers about neighbours a listing is not believed");
 	fixture_free(&f);
 }
 
@@ -413,17 +522,21 @@ static void test_costs(void)
 	unsigned awaits;
 
 	load(&f, pair);
+	ask_many(&f, 44, 16, 0);
 	all_work();
 	awaits = fake_net_awaits();
 	(void)score(&f, "198.51.100.1");
 	is_int(fake_dns_total(), 2, "one question a list");
 	is_int(fake_net_awaits() - awaits, 1, "and one wait, where nobody lists the client");
+	all_work();
 	lists("black.test", "203.0.113.5");
+	(void)score(&f, "203.0.113.5");
+	is_int(fake_dns_total(), 2 + 13, "thirteen more for a listing");
 	all_work();
 	lists("black.test", "203.0.113.5");
 	awaits = fake_net_awaits();
 	(void)score(&f, "203.0.113.5");
-	is_int(fake_dns_total(), 4, "two more for a listing");
+	is_int(fake_dns_total(), 2 + 2, "two for those that follow");
 	is_int(fake_net_awaits() - awaits, 2, "and one more wait");
 	fixture_free(&f);
 
@@ -536,6 +649,28 @@ static void test_domains(void)
 	fixture_free(&f);
 
 	fake_dns_clear();
+	fake_dns_addr("test.uribl.com.uri.test", "127.0.0.14");
+	(void)fixture_load(&f, &dnsbl_check, conf);
+	tick(&f);
+	is_int(standing(&f), DNSBL_IN_FORCE, "a list that is older than TEST has another entry");
+	fixture_free(&f);
+
+	fake_dns_clear();
+	(void)fixture_load(&f, &dnsbl_check, conf);
+	tick(&f);
+	is_suspended(&f, "it has no entry to test it by", "none");
+	fixture_free(&f);
+
+	fake_dns_clear();
+	fake_dns_addr("*.uri.test", "127.0.0.1");
+	(void)fixture_load(&f, &dnsbl_check, conf);
+	fixture_client(&f, "198.51.100.1");
+	is_str(domain_score(&f, "good.example"), "0", "127.0.0.1 is how SURBL and URIBL refuse us");
+	tick(&f);
+	is_suspended(&f, "it lists invalid (127.0.0.1)", "refused");
+	fixture_free(&f);
+
+	fake_dns_clear();
 	fake_dns_addr("test.uri.test", "127.0.0.2");
 	fake_dns_addr("invalid.uri.test", "127.0.0.2");
 	(void)fixture_load(&f, &dnsbl_check, conf);
@@ -553,6 +688,9 @@ int main(void)
 	test_ipv6();
 	test_failures();
 	test_pauses();
+	test_silence();
+	test_rate();
+	test_memory();
 	test_jump();
 	test_allow_list();
 	test_costs();
