@@ -31,6 +31,7 @@ struct mime_walk {
 	unsigned depth, parts;
 
 	struct mime_head head;
+	bool digested;          /* it is that of a digest's part, not of a message within one */
 	struct mime_kept *open; /* what a folded line belongs to */
 
 	bool wanted;
@@ -106,9 +107,10 @@ static void end_part(struct mime_walk *w)
 
 /* ---- What a part is ---- */
 
-static void begin_header(struct mime_walk *w)
+static void begin_header(struct mime_walk *w, bool digested)
 {
 	mime_head_clear(&w->head);
+	w->digested = digested;
 	w->open = NULL;
 	w->eol_n = 0;
 	w->state = IN_NOTHING;
@@ -150,11 +152,10 @@ static void begin_data(struct mime_walk *w, const struct mime_part *part, enum m
 
 static void end_header(struct mime_walk *w)
 {
-	bool digest = w->depth > 0 && w->levels[w->depth - 1].digest;
 	enum mime_encoding encoding;
 	struct mime_part part;
 
-	mime_head_judge(&w->head, digest, &part, &encoding);
+	mime_head_judge(&w->head, w->digested, &part, &encoding);
 	if (strncmp(part.type, "multipart/", strlen("multipart/")) == 0) {
 		if (open_multipart(w, &part)) {
 			w->state = IN_NOTHING;
@@ -164,7 +165,7 @@ static void end_header(struct mime_walk *w)
 	}
 	if (strcmp(part.type, "message/rfc822") == 0 || strcmp(part.type, "message/global") == 0) {
 		if (encoding == MIME_IDENTITY) {
-			begin_header(w);
+			begin_header(w, false);
 			return;
 		}
 		strcpy(part.type, "text/plain"); /* RFC 2046, section 5.2.1: it must not be encoded */
@@ -269,7 +270,7 @@ static bool take_delimiter(struct mime_walk *w, const char *p, size_t n)
 	w->depth = level + 1;
 	w->state = IN_NOTHING;
 	if (d == NEXT_PART)
-		begin_header(w);
+		begin_header(w, w->levels[level].digest);
 	return true;
 }
 

@@ -231,6 +231,8 @@ static void test_nested(void)
 	is_walk(" multipart/digest; boundary=b", NULL,
 		"--b\r\n\r\nContent-Type: text/html\r\n\r\nx\r\n--b\r\nContent-Type: text/plain\r\n\r\ny\r\n--b--",
 		"[text/html|x][text/plain|y]", "a digest's parts are messages");
+	is_walk(" multipart/digest; boundary=b", NULL, "--b\r\n\r\nSubject: x\r\n\r\nhello\r\n--b--",
+		"[text/plain|hello]", "and these are text unless they say something else");
 	is_str(walk(MIXED, NULL, mixed, strlen(mixed), 5, "text/plain"), "[text/plain|one](a/b)",
 	       "only what is wanted");
 }
