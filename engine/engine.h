@@ -110,8 +110,9 @@ struct engine_connect {
 /* ---- What a front end needs that is asked about single recipients, and is not told how a transaction ends ---- */
 
 /*
- * Whether another front end has this very transaction open, told by the client's address and port, the MTA's address and
- * port as far as both know them, and the sender: that one decides, and nothing may be counted twice.
+ * Whether another front end has this very transaction open, told by the client's address and port and the MTA's address
+ * and port; where one of them is not known to both, by the others and the sender: that one decides, and nothing may be
+ * counted twice.
  */
 bool engine_has_twin(struct engine *e, const struct engine_connect *c, const char *sender_arg);
 
