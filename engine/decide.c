@@ -11,10 +11,16 @@ static bool refuses(enum verdict_kind k)
 }
 
 /* A 5xx to our own relay would be backscatter, and a session without SMTP has nobody to refuse to: these become marks
- * or redirections at END.  In shadow nothing is refused, and END tells what would have been. */
+ * or redirections at END. */
+static bool would_refuse(const struct engine_session *s, enum verdict_kind k)
+{
+	return s->smtp && !(s->relay && k == VERDICT_REJECT);
+}
+
+/* In shadow nothing is refused; what would have been is noted, and END tells it anew. */
 static bool may_refuse(const struct engine_session *s, enum verdict_kind k)
 {
-	return s->smtp && !(s->relay && k == VERDICT_REJECT) && !s->snap->set.shadow;
+	return would_refuse(s, k) && !s->snap->set.shadow;
 }
 
 static void evaluate_from(struct engine_session *s, const struct rules_source *src, enum stage stage,
@@ -81,7 +87,8 @@ void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *n
 
 	evaluate(s, stage, note->rcpt, &note->outcome);
 	take(d, &note->outcome);
-	if (!refuses(d->kind) || !may_refuse(s, d->kind)) {
+	memset(&note->would, 0, sizeof note->would);
+	if (!refuses(d->kind) || !would_refuse(s, d->kind)) {
 		d->kind = VERDICT_NONE;
 		if (stage == STAGE_RCPT && must_split(s, &note->outcome))
 			reply_plain(s, d, VERDICT_DEFER, 452, "4.5.3",
@@ -89,6 +96,10 @@ void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *n
 		return;
 	}
 	reply_make(s, note->rcpt, d);
+	if (may_refuse(s, d->kind))
+		return;
+	note->would = *d;
+	memset(d, 0, sizeof *d);
 }
 
 void decide_message(struct engine_session *s, enum stage stage, struct decision *d)

@@ -72,6 +72,7 @@ static void add_name(struct sbuf *b, const char *name)
 static void add_rules(const struct engine_session *s, bool shadow, struct sbuf *b)
 {
 	const struct rule *last = NULL;
+	bool all_shadow = s->snap->set.shadow;
 
 	for (unsigned i = 0; i < s->n_hits; i++)
 		if (s->hits[i].shadow == shadow)
@@ -82,7 +83,7 @@ static void add_rules(const struct engine_session *s, bool shadow, struct sbuf *
 		for (unsigned i = 0; i < n->outcome.n_hits; i++) {
 			const struct rules_hit *h = &n->outcome.hits[i];
 
-			if (h->shadow != shadow || h->doubtful || h->rule == last)
+			if ((h->shadow || all_shadow) != shadow || h->doubtful || h->rule == last)
 				continue;
 			add_name(b, h->rule->name);
 			last = h->rule;
@@ -100,6 +101,8 @@ static void add_rcpts(const struct engine_session *s, struct sbuf *b)
 		add_name(b, n->rcpt->address);
 		if (!n->rcpt->accepted)
 			sbuf_addf(b, " (%s %d)", verdict_name(n->decision.kind), n->decision.reply.code);
+		else if (n->would.kind != VERDICT_NONE)
+			sbuf_addf(b, " (would %s %d)", verdict_name(n->would.kind), n->would.reply.code);
 		else if (n->fate != NULL && strcmp(n->fate, "accepted") != 0)
 			sbuf_addf(b, " (%s)", n->fate);
 	}
@@ -301,6 +304,8 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 			sbuf_add(b, ",\"rule\":");
 			sbuf_add_json(b, n->decision.rule->name, strlen(n->decision.rule->name));
 		}
+		if (n->would.kind != VERDICT_NONE)
+			sbuf_addf(b, ",\"would\":\"%s\"", verdict_name(n->would.kind));
 		add_rcpt_facts(s, n->rcpt, b);
 		sbuf_addc(b, '}');
 	}

@@ -266,8 +266,6 @@ static void forget(struct engine_session *s)
 {
 	size_t kept = offsetof(struct engine_session, magic);
 
-	if (s->wait != NULL)
-		net_flush(s->wait); /* what was told must still arrive */
 	memset((char *)s + kept, 0, sizeof *s - kept);
 	arena_reset(s->conn_arena);
 	if (s->txn_arena != NULL)
@@ -285,6 +283,8 @@ void engine_close(struct engine_session **sp)
 	if (s->counted)
 		connections_leave(engine_connections(s->engine), &s->conn->ip);
 	facts_drop_conn(s);
+	if (s->wait != NULL)
+		net_flush(s->wait); /* what was told must still arrive; the loop may end with its configuration */
 	snapshot_unref(&s->snap);
 	forget(s);
 	if (!engine_keep(s))

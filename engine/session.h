@@ -40,6 +40,7 @@ struct rcpt_note {
 	struct rcpt *rcpt;
 	struct decision decision;
 	struct rules_outcome outcome; /* of the last evaluation */
+	struct decision would;        /* before END, with `shadow` at the top: the refusal that was not given */
 	const char *fate;             /* what became of its mail at END: for the log; NULL: the decision tells */
 };
 

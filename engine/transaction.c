@@ -437,11 +437,27 @@ void engine_finish(struct engine_session *s, bool carried_out)
 	event_end(s);
 }
 
+/* What `shadow` at the top kept from a transaction that ended before END: a refusal, if it was one for all. */
+static void judge_shadow(struct engine_session *s)
+{
+	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		if (n->would.kind == VERDICT_NONE) {
+			s->would = (struct decision){ .kind = VERDICT_ACCEPT };
+			return;
+		}
+		if (s->would.kind == VERDICT_NONE || n->would.kind == VERDICT_DEFER)
+			s->would = n->would;
+	}
+}
+
 /* The verdict of a transaction that ended before END: that of its recipients, when all were refused. */
 static void judge_aborted(struct engine_session *s)
 {
-	if (s->settled && s->any_accepted)
+	if (s->settled && s->any_accepted) {
 		s->final.kind = VERDICT_ACCEPT;
+		if (s->snap->set.shadow)
+			judge_shadow(s);
+	}
 	if (s->notes == NULL || s->any_accepted)
 		return;
 	for (const struct rcpt_note *n = s->notes; n != NULL; n = n->next)
@@ -454,7 +470,7 @@ void engine_abort(struct engine_session *s)
 	event_begin(s);
 	if (s->txn != NULL) {
 		judge_aborted(s);
-		if (s->final.kind == VERDICT_ACCEPT && !s->dead)
+		if (s->final.kind == VERDICT_ACCEPT) /* given back by a drain or not: who was accepted is */
 			finish_settled(s);
 		txn_end(s, false);
 	}

@@ -11,7 +11,7 @@ from message import header, message
 from place import until
 from policy import ALL, PolicyWorld
 from smtp import transaction
-from tap import done, eq, ok, topic
+from tap import done, eq, like, ok, topic
 
 DELAY = 1.3  # seconds: a little more than the delay below
 PER_UNIT = 120  # seconds: an hour, by the 30 messages below
@@ -184,6 +184,24 @@ def at_rcpt():
         w.gate.check_end()
 
 
+def in_shadow():
+    topic("asked at RCPT alone, with shadow = true at the top")
+    with PolicyWorld("shadow = true;" + CONFIG, zone=ZONE, asked=("rcpt",)) as w:
+        with w.policy(client_address="198.51.100.77") as p:
+            eq(p.ask(instance="one", recipient=DAVE), "DUNNO", "nobody is refused")
+            eq([p.ask(instance="two", recipient=r) for r in (DAVE, BOB)], ["DUNNO"] * 2, "nor one of two")
+            p.ask(instance="three")  # ends the second
+        lines = until("both log lines", lambda: len(w.gate.mails()) == 2 and w.gate.mails())
+        one, two = sorted(lines, key=lambda line: len(line["to"]))
+        eq((one["verdict"], one.get("fired"), one["shadow"]), ("accept", None, "closed"), "the rule fired in shadow")
+        like(one["would"], "^reject 550 5.7.1 closed", "what would have been")
+        eq((two["would"], two["to"]), ("accept", "dave@example.net (would reject 550), bob@example.net"),
+           "for whom, where it is one of two")
+        entries = until("the journal", lambda: len(w.redis.journal()) == 2 and w.redis.journal())
+        eq([e["recipients"].count('"would":"reject"') for e in entries], [1, 1], "the journal tells it, too")
+        w.gate.check_end()
+
+
 def no_end():
     topic("asked at RCPT alone, though more was promised")
     with PolicyWorld("", asked=("rcpt",), told=ALL) as w:
@@ -200,5 +218,6 @@ same(policy, milter, "policy as milter")
 same(run(("milter", "policy")), milter, "both as milter")
 at_data()
 at_rcpt()
+in_shadow()
 no_end()
 done()

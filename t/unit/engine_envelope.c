@@ -241,6 +241,15 @@ static void test_settle(void)
 	(void)rcpt(s, "<bob@example.net>");
 	engine_close(&s);
 	is_str(fakes_log(), "ask grey bob@example.net\ncancel grey bob@example.net\n", "what is not is given back");
+	s = open_any(e);
+	(void)rcpt(s, "<bob@example.net>");
+	engine_settle(s);
+	engine_park(s);
+	(void)fakes_log();
+	engine_drain_begin(e);
+	is_int((long long)engine_drain_wait(e, 0), 0, "a drain does not wait for what is settled and parked");
+	engine_close(&s);
+	is_str(fakes_log(), "teach alice@example.org to bob@example.net\n", "and it counts as accepted all the same");
 	engine_free(&e);
 }
 
@@ -411,14 +420,18 @@ static void test_twins(void)
 	ok(!has_twin(e, 4001, "192.0.2.25", 25, "<alice@example.org>"), "another port of the client");
 	ok(!has_twin(e, 4000, "192.0.2.26", 25, "<alice@example.org>"), "another MTA");
 	ok(!has_twin(e, 4000, "192.0.2.25", 587, "<alice@example.org>"), "another port of it");
-	ok(!has_twin(e, 4000, "192.0.2.25", 25, "<bob@example.org>"), "another sender");
-	ok(!has_twin(e, 4000, "192.0.2.25", 25, "<>"), "nobody");
+	ok(has_twin(e, 4000, "192.0.2.25", 25, "<alice@(of)example.org>"),
+	   "one connection, whatever is called its sender");
+	ok(!has_twin(e, 0, "192.0.2.25", 25, "<bob@example.org>"),
+	   "another sender, where the client's port is not told");
+	ok(!has_twin(e, 4000, NULL, 25, "<bob@example.org>"), "nor the MTA's address");
+	ok(!has_twin(e, 4000, "192.0.2.25", 0, "<>"), "nor its port");
 	c.ip.b[3] = 10;
 	ok(!engine_has_twin(e, &c, m.arg), "another client");
 	engine_abort(s);
 	ok(!engine_has_twin(e, &both_ends, m.arg), "a transaction that has ended is none");
 	engine_mail(s, &(struct engine_mail){ .arg = "<>" }, &a);
-	ok(has_twin(e, 4000, "192.0.2.25", 25, ""), "the null sender");
+	ok(has_twin(e, 0, "192.0.2.25", 25, ""), "the null sender");
 	engine_close(&s);
 	s = engine_open(e);
 	c = both_ends;
