@@ -18,7 +18,9 @@ enum {
 	OCTET_DIGITS = 3,   /* zero-padded */
 	ENOUGH_OCTETS = 3,
 	ENOUGH_HEXTETS = 3,
-	JOINED_MIN = 6, /* digits: shorter ones may be a year or a serial number */
+	JOINED_MIN = 6,     /* digits: shorter ones may be a year or a serial number */
+	SERIAL_LETTERS = 3, /* at most */
+	SERIAL_DIGITS = 6,  /* at least: shorter ones are in use for pools of mail servers */
 	TEXT_SIZE = 40
 };
 
@@ -29,11 +31,12 @@ static const struct word {
 	const char *text;
 	bool whole;
 } words[] = {
-	{ "dyn", false },         { "dsl", false },   { "pool", false },  { "dhcp", false },   { "ppp", false },
-	{ "cable", false },       { "cust", false },  { "dial", false },  { "catv", false },   { "ftth", false },
-	{ "broadband", false },   { "gpon", false },  { "wimax", false }, { "mobile", false }, { "subscr", false },
-	{ "residential", false }, { "fiber", false }, { "cpe", true },    { "dip", true },     { "abo", true },
-	{ "lte", true },          { "res", true },    { "user", true },   { "ip", true },
+	{ "dyn", false },         { "dsl", false },    { "pool", false },  { "dhcp", false },   { "ppp", false },
+	{ "cable", false },       { "cust", false },   { "dial", false },  { "catv", false },   { "ftth", false },
+	{ "broadband", false },   { "gpon", false },   { "wimax", false }, { "mobile", false }, { "subscr", false },
+	{ "residential", false }, { "fiber", false },  { "cpe", true },    { "dip", true },     { "abo", true },
+	{ "lte", true },          { "res", true },     { "user", true },   { "ip", true },      { "vps", true },
+	{ "vmi", true },          { "members", true }, { "ipngn", false }, { "ipbf", false },
 };
 
 static bool has_word(const char *run, size_t n)
@@ -63,27 +66,34 @@ static bool label_has_word(const char *p, size_t n)
 	return false;
 }
 
-static bool label_has_digit(const char *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ascii_is_digit(p[i]))
-			return true;
-	return false;
-}
-
-/* A word with digits in its own label or in one beside it. */
+/* Such a word and a number, be they far apart: "x12.town.adsl" is a line like "adsl12.town". */
 static bool has_numbered_word(const char *host)
 {
-	bool word_before = false, digit_before = false;
+	bool word = false, digit = false;
 
 	for (const char *p = host; *p != '\0';) {
 		size_t n = strcspn(p, ".");
-		bool word = label_has_word(p, n), digit = label_has_digit(p, n);
 
-		if ((word && (digit || digit_before)) || (digit && word_before))
+		word = word || label_has_word(p, n);
+		for (size_t i = 0; i < n; i++)
+			digit = digit || ascii_is_digit(p[i]);
+		p += n + (p[n] == '.');
+	}
+	return word && digit;
+}
+
+/* A label of few letters and a long number: what hosters call machines that nobody has given a name ("vm1234567"). */
+static bool has_serial_label(const char *host)
+{
+	for (const char *p = host; *p != '\0';) {
+		size_t n = strcspn(p, "."), letters = 0, digits = 0;
+
+		while (letters < n && ascii_is_alpha(p[letters]))
+			letters++;
+		while (letters + digits < n && ascii_is_digit(p[letters + digits]))
+			digits++;
+		if (letters > 0 && letters <= SERIAL_LETTERS && digits >= SERIAL_DIGITS && letters + digits == n)
 			return true;
-		word_before = word;
-		digit_before = digit;
 		p += n + (p[n] == '.');
 	}
 	return false;
@@ -323,7 +333,7 @@ bool grey_hostname_is_generated(const char *name, const struct ip *ip)
 		if (is_alnum(*p))
 			bare[n++] = *p;
 	bare[n] = '\0';
-	if (has_numbered_word(host))
+	if (has_numbered_word(host) || has_serial_label(host))
 		return true;
 	return ip->family == IP_V4 ? shows_ipv4(host, bare, ip) : shows_ipv6(host, bare, ip);
 }

@@ -5,7 +5,13 @@
 
 #include "util/bytes.h"
 
-enum { WIDEST_V4 = 16, WIDEST_V6 = 32, BITS_V4 = 32, BITS_V6 = 128, BITS_MAX_DIGITS = 3 };
+/*
+ * Wider ranges are nobody's own.  Not narrower: one of the biggest hosters of mail lists two /15 beside several /16, and a
+ * retry that crosses from one to the other must not be a stranger's.
+ */
+enum { WIDEST_V4 = 15, WIDEST_V6 = 32 };
+
+enum { BITS_V4 = 32, BITS_V6 = 128, BITS_MAX_DIGITS = 3 };
 
 /*
  * Whether what a term comes to hangs on more than the domain that was asked.  %{d} is that domain or one that its records

@@ -12,7 +12,7 @@ enum grey_width {
 	GREY_NARROW, /* a list of addresses that hangs on the domain alone: one name for all of them is fair */
 	GREY_VAGUE, /* the answer was made for this very client (exists, ptr, a macro): the domain let this one in, but nobody
 	                can say how many others it would */
-	GREY_OPEN /* all, a range wider than /16 (IPv6: /32), or nobody knows by what: says nothing about the client */
+	GREY_OPEN /* all, a range wider than /15 (IPv6: /32), or nobody knows by what: says nothing about the client */
 };
 
 /* mechanism: the fact spf_mechanism of a pass, the chain of terms that led to it. */

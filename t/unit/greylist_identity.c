@@ -49,6 +49,19 @@ static const struct {
 	{ "198.51.100.7", "p5b0.dip0.isp.example.com", true },
 	{ "198.51.100.7", "cpe-12ab.example.com", true },
 	{ "198.51.100.7", "dialup-3.example.com", true },
+	{ "198.51.100.7", "abc12.town.adsl.example.com", true }, /* be they far apart */
+	{ "198.51.100.7", "tokyo0123.north.nt.ftth.ppp.example.com", true },
+	{ "198.51.100.7", "p1234-ipngn9901tokyo.east.example.com", true },
+	{ "198.51.100.7", "li123-45.members.example.com", true },
+	{ "198.51.100.7", "vmi1234.example.com", true },
+	{ "198.51.100.7", "vps-1a2b3c4d.eu.example.com", true },
+	{ "198.51.100.7", "ns3123456.example.com", true }, /* serial numbers */
+	{ "198.51.100.7", "s0106001122334455.vc.example.com", true },
+	{ "198.51.100.7", "v2202611123456789012.example.com", true },
+	{ "198.51.100.7", "mx0a-00154904.example.com", false }, /* of a pool of mail servers */
+	{ "198.51.100.7", "forward103o.mail.example.com", false },
+	{ "198.51.100.7", "srv123.hosting.example.com", false },
+	{ "198.51.100.7", "relay123456.example.com", false },
 	{ "198.51.100.7", "cable.customers.example.com", false }, /* no digits: not one line of many */
 	/* Whole names: below a public suffix, and the domain's own. */
 	{ "198.51.100.7", "ec2-198-51-100-7.compute-1.amazonaws.com", true },
@@ -105,7 +118,8 @@ static const struct {
 	{ { "ip4:198.51.100.0/24" }, IP_V4, GREY_NARROW },
 	{ { "+ip4:198.51.100.7" }, IP_V4, GREY_NARROW },
 	{ { "IP4:198.51.0.0/16" }, IP_V4, GREY_NARROW },
-	{ { "ip4:198.50.0.0/15" }, IP_V4, GREY_OPEN },
+	{ { "ip4:198.50.0.0/15" }, IP_V4, GREY_NARROW }, /* as a big hoster has two of */
+	{ { "ip4:198.48.0.0/14" }, IP_V4, GREY_OPEN },
 	{ { "ip4:0.0.0.0/0" }, IP_V4, GREY_OPEN },
 	{ { "ip6:2001:db8::/32" }, IP_V6, GREY_NARROW },
 	{ { "ip6:2001:db8::1" }, IP_V6, GREY_NARROW },
