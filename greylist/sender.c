@@ -11,8 +11,9 @@ enum {
 	LOCAL_MAX = 512,   /* a longer local part is left as it is */
 	WRAPPERS_MAX = 4,  /* one around the other */
 	HEX_MIN = 8,       /* of a token of hex digits that counts as a number */
-	MIXED_MIN = 10,    /* of one of letters and digits */
-	MIXED_CHANGES = 3, /* how often letters and digits take turns in it */
+	MIXED_MIN = 8,     /* of one of letters and digits */
+	MIXED_CHANGES = 2, /* how often letters and digits take turns in it */
+	LONG_MIN = 16,     /* of one that has letters behind a digit, however few digits they are */
 	HEX_CHANGES = 2,
 	HEX_LONG = 10 /* with a digit among them they are no word */
 };
@@ -229,6 +230,8 @@ static bool is_number_like(const char *p, size_t n)
 		changes += i > 0 && ascii_is_digit(p[i]) != ascii_is_digit(p[i - 1]);
 	}
 	if (hex && digit && n >= HEX_MIN && (changes >= HEX_CHANGES || n >= HEX_LONG))
+		return true;
+	if (n >= LONG_MIN && digit && !ascii_is_digit(p[n - 1]))
 		return true;
 	return n >= MIXED_MIN && changes >= MIXED_CHANGES;
 }
