@@ -5,14 +5,12 @@
 
 #include "greylist/sender.h"
 #include "greylist/why.h"
-#include "util/clock.h"
 
 enum {
 	GREY_RENEW_PART = 16,    /* a pass is renewed when this part of its time is over ... */
 	GREY_RENEW_MS = 3600000, /* ... or an hour, whichever is shorter */
 	MS_PER_S = 1000,
-	WHY_SIZE = 200,     /* what the journal keeps of a fact */
-	PATIENCE_MS = 1000, /* for Redis, which gives up by itself after redis.timeout */
+	WHY_SIZE = 200, /* what the journal keeps of a fact */
 	OPS = 1 + GREY_MET_KEYS
 };
 
@@ -74,6 +72,34 @@ static enum grey_delay choose_delay(const struct check_call *c, const struct gre
 	return delay;
 }
 
+/*
+ * When SPF cannot be had, the client waits by its name or its network; at its next attempt SPF may well pass, and it would
+ * be a stranger by its domain.  So the triplet by that domain begins to wait as well: none but clients that SPF
+ * lets pass will ever be asked about it, so that whoever brought it about has nothing from it.
+ */
+static const char *note_key(struct check_call *c, const struct grey_state *s, const struct grey_run *run)
+{
+	const struct fact_value *domain = &c->txn->facts.v[FACT_SPF_DOMAIN];
+	struct grey_triplet t = run->triplet;
+
+	if (run->identity.spf != GREY_SPF_UNAVAILABLE || domain->state != FACT_KNOWN || domain->n == 0)
+		return NULL;
+	t.identity = domain->text->folded;
+	return strcmp(t.identity, run->triplet.identity) != 0 ? grey_key_triplet(c->arena, s->prefix, &t) : NULL;
+}
+
+/* Beside what the client was told to wait for. */
+static void note(struct check_call *c, const struct grey_run *run)
+{
+	const struct grey_state *s = c->state;
+	struct grey_question q = run->question;
+
+	q.key = run->note;
+	q.client = NULL;
+	if (q.key != NULL)
+		grey_script_tell(c->wait, &s->script, "note", &q);
+}
+
 void grey_send(struct check_call *c, struct grey_run *run, const char *verb)
 {
 	const struct grey_state *s = c->state;
@@ -90,6 +116,8 @@ void grey_send(struct check_call *c, struct grey_run *run, const char *verb)
 	q->key = grey_key_triplet(c->arena, s->prefix, &run->triplet);
 	if (q->key == NULL)
 		return;
+	if (strcmp(verb, "ask") == 0)
+		run->note = note_key(c, s, run);
 	run->sent = true;
 	run->op = grey_script_ask(c->wait, &s->script, verb, q);
 	if (s->correspondents)
@@ -183,10 +211,12 @@ static void set_decision(struct check_call *c, struct grey_run *run, const struc
 
 		fact_set_word(fact(c, FACT_GREYLIST), names[a->decision]);
 	}
-	if (a->decision == GREY_DEFER && met == GREY_MET_KEYS)
+	if (a->decision == GREY_DEFER && met == GREY_MET_KEYS) {
 		fact_set_num(fact(c, FACT_GREYLIST_WAIT), seconds(a->wait_ms));
-	else if (a->decision != GREY_KNOWN) /* which waited long ago */
+		note(c, run);
+	} else if (a->decision != GREY_KNOWN) { /* which waited long ago */
 		fact_set_num(fact(c, FACT_GREYLIST_WAITED), seconds(a->age_ms));
+	}
 	run->renew = (a->decision == GREY_KNOWN && needs_renewal(t->pass_ms, a->left_ms)) ||
 		     (a->decision == GREY_CLIENT && needs_renewal(t->known_for_ms, a->left_ms));
 	explain(c, run, a, met);
@@ -207,17 +237,6 @@ static void take_answers(struct check_call *c, struct grey_run *run)
 							  : "Redis answers with something else");
 }
 
-/*
- * DNS may have used up the stage's time, and a sender whose own name server is slow may have wanted just that: Redis is
- * given a moment all the same, so that nobody escapes greylisting by it.
- */
-static int64_t deadline(const struct check_call *c)
-{
-	int64_t at_least = clock_mono_ms() + PATIENCE_MS;
-
-	return c->deadline_ms > at_least ? c->deadline_ms : at_least;
-}
-
 void grey_collect(struct check_call *c, struct grey_run *run)
 {
 	static const enum fact_id facts[] = { FACT_GREYLIST,        FACT_GREYLIST_WAIT, FACT_GREYLIST_IDENTITY,
@@ -233,7 +252,7 @@ void grey_collect(struct check_call *c, struct grey_run *run)
 	fact_set_text(fact(c, FACT_GREYLIST_IDENTITY), c->arena, run->triplet.identity, strlen(run->triplet.identity));
 	fact_set_text(fact(c, FACT_GREYLIST_SENDER), c->arena, run->triplet.sender, strlen(run->triplet.sender));
 	memcpy(ops + 1, run->met.op, sizeof run->met.op);
-	(void)net_await(c->wait, ops, OPS, deadline(c));
+	(void)net_await(c->wait, ops, OPS, c->deadline_ms);
 	take_answers(c, run);
 	grey_drop(run);
 }

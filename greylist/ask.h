@@ -27,6 +27,7 @@ struct grey_run {
 	struct grey_identity identity;
 	struct grey_question question;
 	struct grey_met met;
+	const char *note; /* the triplet's key by a domain that SPF may yet confirm; NULL: there is no other */
 	struct net_op *op;
 	bool sent; /* and not collected yet */
 	bool asked;

@@ -55,6 +55,15 @@ static bool belongs_to(const struct check_call *c, const struct grey_identity *i
 	return has_name_in(c, domain);
 }
 
+/*
+ * Whether the client may go by the sender's address.  Spam that comes from stolen address books is forged in the name of
+ * those who were written to: where the domain says of SPF that this is hardly its client, a name has to speak for it.
+ */
+static bool is_credible(const struct grey_identity *id)
+{
+	return id->spf != GREY_SPF_FAIL && (id->spf != GREY_SPF_OTHER || id->host == GREY_HOST_CONFIRMED);
+}
+
 static struct net_op *ask(struct check_call *c, const char *key)
 {
 	struct redis_word words[] = { { "EXISTS", 6 }, { key, strlen(key) } };
@@ -70,7 +79,7 @@ void grey_met_submit(struct check_call *c, const char *prefix, const struct grey
 	if (sender->state != FACT_KNOWN || sender->n == 0 || sender->text->folded_n == 0 ||
 	    !grey_met_name(c->arena, prefix, sender->text, c->rcpt->facts.v[FACT_RECIPIENT].text, out))
 		return;
-	if (id->spf != GREY_SPF_FAIL)
+	if (is_credible(id))
 		out->op[GREY_MET_ADDRESS] = ask(c, out->key[GREY_MET_ADDRESS]);
 	if (out->key[GREY_MET_DOMAIN] != NULL && belongs_to(c, id, out->remote[GREY_MET_DOMAIN]))
 		out->op[GREY_MET_DOMAIN] = ask(c, out->key[GREY_MET_DOMAIN]);

@@ -23,7 +23,7 @@ bool grey_met_name(struct arena *a, const char *prefix, const struct fact_text *
 
 /*
  * Asks whether the recipient has written to the sender, as far as that may count for this client.  The address counts
- * unless SPF fails: a forger would have to know who writes to whom.  The domain counts when the client is shown to belong
+ * unless SPF speaks against the client: a forger would have to know who writes to whom.  The domain counts when the client is shown to belong
  * to it, since whoever sends to many finds some who have written to a freemail provider.
  */
 void grey_met_submit(struct check_call *c, const char *prefix, const struct grey_identity *id, struct grey_met *out);

@@ -32,6 +32,7 @@
  *   ask    records an attempt, and a pass when the time has come
  *   peek   answers what ask would, and writes nothing
  *   renew  a pass was used: its time begins anew, and that of the client
+ *   note   begins to wait, without an attempt, when the triplet is not there
  *   allow  lets the triplet pass from now on, made when it is not there
  * Answers { enum grey_decision, milliseconds still to wait, milliseconds that the triplet (CLIENT: the client) has left,
  * milliseconds since the triplet was first seen, a count: DEFER, PASS: attempts; KNOWN: passes; CLIENT: days }.

@@ -279,6 +279,27 @@ static void test_peek(void)
 	is_str(redis("GET " KEY), before, "changes nothing");
 }
 
+/* The clock of a triplet starts, though nobody has come yet. */
+static void test_note(void)
+{
+	(void)redis("FLUSHALL");
+	is_int(call("note").decision, GREY_DEFER, "a triplet that is noted");
+	ok(record().attempts == 0 && record().passes == 0 && about(ttl(), times.window_ms),
+	   "waits, without an attempt");
+	is_str(record().code, "-gn", "and it is known why");
+	first_seen(times.delay_ms - 10 * MINUTE_MS);
+	(void)call("note");
+	ok(about(now() - record().first_ms, times.delay_ms - 10 * MINUTE_MS + 30000),
+	   "noted again it does not begin anew");
+	first_seen(times.delay_ms);
+	(void)call("note");
+	is_int(record().passes, 0, "and never passes by that");
+	is_int(call("ask").decision, GREY_PASS, "its first attempt does");
+	ok(record().passes == 1 && record().attempts == 1, "as one that came again");
+	is_int(call("note").decision, GREY_DEFER, "and when it has passed");
+	is_int(call("ask").decision, GREY_KNOWN, "it is not forgotten by a note");
+}
+
 static void test_allow(void)
 {
 	(void)redis("FLUSHALL");
@@ -498,6 +519,7 @@ int main(void)
 	test_window();
 	test_delays();
 	test_peek();
+	test_note();
 	test_allow();
 	test_foreign();
 	test_tell();
