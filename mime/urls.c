@@ -7,7 +7,10 @@
 #include "mime/limits.h"
 #include "util/bytes.h"
 
-enum { NAME_MAX_BYTES = 255 }; /* RFC 1035, section 2.3.4 */
+enum {
+	NAME_MAX_BYTES = 255,            /* RFC 1035, section 2.3.4 */
+	WRITTEN_MAX = 3 * MIME_HOST_MAX, /* of a host that is no longer, each letter percent-encoded */
+};
 
 /* ---- Letters, plain or percent-encoded once or twice ---- */
 
@@ -70,6 +73,8 @@ static void give_host(struct mime_urls *u, const char *p, const char *end)
 			u->host(u->ctx, p, (size_t)(close + 1 - p));
 		return;
 	}
+	if (end - p > WRITTEN_MAX)
+		end = p + WRITTEN_MAX;
 	while (p < end && is_host_letter(*p) && (unsigned char)*p < 0x80)
 		dot = *p++ == '.' || dot;
 	if (p < end && is_host_letter(*p)) {

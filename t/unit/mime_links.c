@@ -8,6 +8,7 @@
 #include "mime/html.h"
 #include "mime/limits.h"
 #include "mime/links.h"
+#include "mime/urls.h"
 #include "t/lib/tap.h"
 #include "util/sbuf.h"
 
@@ -189,11 +190,12 @@ static void test_long(void)
 /* Each of these made a naive scanner take the square of its length. */
 static void test_repetitions(void)
 {
-	static const char *const pieces[] = {
-		"http://",   "http:/", "<a ",  "<!--", "<a href=\"", "&",    "&#",       "%3a%2f%2f", "http%3a//",
-		"www.",      "a.b/",   "<",    "</",   "@",          "[",    "http://[", "http://a@", "<script>",
-		"<style></", "a.com/", "x:1/", "--!",  "<![",        "\xff", "(",        ":443/",     "http://%"
-	};
+	static const char *const pieces[] = { "http://",  "http:/",    "<a ",       "<!--",      "<a href=\"",
+					      "&",        "&#",        "%3a%2f%2f", "http%3a//", "www.",
+					      "a.b/",     "<",         "</",        "@",         "[",
+					      "http://[", "http://a@", "<script>",  "<style></", "a.com/",
+					      "x:1/",     "--!",       "<![",       "\xff",      "(",
+					      ":443/",    "http://%",  "\377www." };
 
 	for (unsigned i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
 		struct sbuf b;
@@ -206,6 +208,34 @@ static void test_repetitions(void)
 		pass("%s, a hundred thousand times", pieces[i]);
 		sbuf_done(&b);
 	}
+}
+
+struct tally {
+	size_t bytes, longest;
+};
+
+static void tally(void *ctx, const char *p, size_t n)
+{
+	struct tally *t = ctx;
+
+	(void)p;
+	t->bytes += n;
+	t->longest = n > t->longest ? n : t->longest;
+}
+
+static void test_endless(void)
+{
+	struct tally t = { 0 };
+	struct mime_urls u = { .host = tally, .ctx = &t };
+	struct sbuf b;
+
+	sbuf_heap(&b, OUT_MAX);
+	while (b.len < MIME_TEXT_MAX)
+		sbuf_add(&b, "\377www.");
+	mime_urls_in_text(&u, b.p, b.len);
+	ok(t.bytes > 0, "in letters without an end a host is looked for");
+	ok(t.longest < 4UL * MIME_HOST_MAX, "not to the end, from each of many places (%zu)", t.longest);
+	sbuf_done(&b);
 }
 
 static void test_no_memory(void)
@@ -237,6 +267,7 @@ int main(void)
 	test_many();
 	test_long();
 	test_repetitions();
+	test_endless();
 	test_no_memory();
 	sbuf_done(&found);
 	return done_testing();
