@@ -23,7 +23,9 @@
 	  "From so many on, a session that brings an unknown recipient is ended at its next MAIL or accepted "         \
 	  "recipient (421 4.7.0); 0: never.")                                                                          \
 	S(INT, refuse_after, CONF_RANGE(0, HARVEST_COUNT_MAX), "30",                                                   \
-	  "With so many, the client is refused (421 4.7.0) for the time of refuse_for; 0: never.")                     \
+	  "With so many, the client is refused (421 4.7.0) for the time of refuse_for; 0: never.  All its mail comes " \
+	  "later then: spare hosts that err in good faith, as big providers and lists with many stale addresses do, "  \
+	  "by a rule with skip = \"harvesting\".")                                                                     \
 	S(DURATION, per, 0, "1h", "The period, which begins with the client's first unknown recipient.")               \
 	S(DURATION, refuse_for, 0, "1h",                                                                               \
 	  "How long a client is refused; then it is counted anew.  `millgate limits reset ADDRESS` ends it.")          \
