@@ -110,11 +110,17 @@ static bool print_entry(void *ctx, const struct grey_entry *e)
 	return fine; /* a closed pipe ends the walk */
 }
 
-static bool is_address(const char *text)
+/* Why nothing may have been found: what people try first. */
+static const char *hint(enum grey_kind kind, const struct grey_pattern *pattern)
 {
+	const char *client = pattern->part[0];
 	struct ip ip;
 
-	return text != NULL && ip_parse(&ip, text) == 0;
+	if (kind == GREY_CORRESPONDENTS || client == NULL)
+		return "";
+	if (ip_parse(&ip, client) == 0)
+		return "; the client may go by its domain: name that, or \"*\"";
+	return strchr(client, '@') != NULL ? "; the client comes first: it may be \"*\"" : "";
 }
 
 static int list(const struct command_call *call, struct session *s, enum grey_kind kind,
@@ -129,8 +135,7 @@ static int list(const struct command_call *call, struct session *s, enum grey_ki
 	if (call->json && result == 0)
 		puts(p.n == 0 ? "[]" : "\n]");
 	else if (result == 0 && p.n == 0)
-		fprintf(stderr, "no entry fits%s\n",
-			is_address(pattern->part[0]) ? "; the client may go by its domain: name that, or \"*\"" : "");
+		fprintf(stderr, "no entry fits%s\n", hint(kind, pattern));
 	return result == 0 && (p.n > 0 || !in_full) ? COMMAND_FINE : COMMAND_FAILED;
 }
 
@@ -145,6 +150,8 @@ static int change(const struct command_call *call, struct session *s, enum grey_
 		printf("{\"%s\":%llu}\n", allow ? "allowed" : "forgotten", (unsigned long long)n);
 	else
 		printf("%s: %llu\n", allow ? "allowed" : "forgotten", (unsigned long long)n);
+	if (!call->json && result == 0 && n == 0)
+		fprintf(stderr, "no entry fits%s\n", hint(kind, pattern));
 	return result == 0 && n > 0 ? COMMAND_FINE : COMMAND_FAILED;
 }
 

@@ -332,6 +332,23 @@ static int exact(struct walk *w, struct found *f)
 	return 0;
 }
 
+/* A key that is made by hand must be one that is ever asked about. */
+static int verify_key(const struct walk *w, struct error_list *errors)
+{
+	const char *const *part = w->pattern.part;
+
+	if (w->kind == GREY_TRIPLETS && strchr(part[0], '/') != NULL && !grey_pattern_is_network(w->g, part[0]))
+		error_add(errors, NULL, 0, "%s: clients go by networks of /%d, or of /%d for IPv6", part[0],
+			  (int)w->g->settings->ipv4_mask, (int)w->g->settings->ipv6_mask);
+	else if (w->kind == GREY_CORRESPONDENTS && addr_at(part[1], strlen(part[1])) == NULL)
+		error_add(errors, NULL, 0, "%s is no address of a user", part[1]);
+	else if (w->kind == GREY_CORRESPONDENTS && strchr(part[0], '.') == NULL)
+		error_add(errors, NULL, 0, "%s is neither an address nor a domain", part[0]);
+	else
+		return 0;
+	return -1;
+}
+
 /* What is switched off, or never asked about, cannot be allowed. */
 static int verify_allow(const struct walk *w, struct error_list *errors)
 {
@@ -345,7 +362,7 @@ static int verify_allow(const struct walk *w, struct error_list *errors)
 	else if (w->kind == GREY_CORRESPONDENTS && set->met_for == 0)
 		error_add(errors, NULL, 0, "greylist.met_for is 0: nobody is a correspondent");
 	else
-		return 0;
+		return grey_pattern_is_exact(w->kind, &w->pattern) ? verify_key(w, errors) : 0;
 	return -1;
 }
 

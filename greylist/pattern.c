@@ -1,11 +1,13 @@
 #include "greylist/pattern.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "greylist/sender.h"
+#include "util/bytes.h"
 #include "util/fold.h"
 
-enum { GLOB_SIZE = 4096, IDENTITY = 0, SENDER = 1, RECIPIENT = 2 };
+enum { GLOB_SIZE = 4096, IDENTITY = 0, SENDER = 1, RECIPIENT = 2, BITS_V4 = 32, BITS_V6 = 128 };
 
 static const char any[] = "*";
 
@@ -21,13 +23,37 @@ static bool is_plain(const char *p)
 	return p != NULL && strchr(p, '*') == NULL;
 }
 
+/* An address, or a network with or without the bits of a host; false when it is neither. */
+static bool read_network(const char *p, struct ip *ip, unsigned *bits)
+{
+	size_t n = strcspn(p, "/");
+	char text[IP_TEXT_SIZE], *end;
+	unsigned whole;
+
+	if (n >= sizeof text)
+		return false;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	if (ip_parse(ip, text) != 0)
+		return false;
+	*bits = whole = ip->family == IP_V4 ? BITS_V4 : BITS_V6;
+	if (p[n] == '\0')
+		return true;
+	if (!ascii_is_digit(p[n + 1]))
+		return false;
+	*bits = (unsigned)strtoul(p + n + 1, &end, 10);
+	return *end == '\0' && *bits <= whole;
+}
+
+/* The network that greylisting knows, for one of its addresses, or a part of it. */
 static const char *fold_identity(const struct grey_admin *g, struct arena *a, const char *p)
 {
 	struct grey_masks masks = { (unsigned)g->settings->ipv4_mask, (unsigned)g->settings->ipv6_mask };
 	char net[GREY_NET_SIZE];
+	unsigned bits;
 	struct ip ip;
 
-	if (p != NULL && ip_parse(&ip, p) == 0)
+	if (p != NULL && read_network(p, &ip, &bits) && bits >= (ip.family == IP_V4 ? masks.v4 : masks.v6))
 		return arena_strdup(a, grey_network(&ip, &masks, net));
 	return fold(a, p);
 }
@@ -67,6 +93,15 @@ int grey_pattern_prepare(const struct grey_admin *g, enum grey_kind kind, const 
 		break;
 	}
 	return arena_failed(a) ? -1 : 0;
+}
+
+bool grey_pattern_is_network(const struct grey_admin *g, const char *identity)
+{
+	struct ip ip;
+	unsigned bits;
+
+	return read_network(identity, &ip, &bits) &&
+	       bits == (unsigned)(ip.family == IP_V4 ? g->settings->ipv4_mask : g->settings->ipv6_mask);
 }
 
 bool grey_pattern_is_exact(enum grey_kind kind, const struct grey_pattern *p)

@@ -9,11 +9,14 @@
 #include "greylist/admin.h"
 
 /*
- * The pattern made ready: folded, NULL replaced by "*", a client's address by its network, senders and mailboxes without
+ * The pattern made ready: folded, NULL replaced by "*", a client's address, or a part of its network, by the network, senders and mailboxes without
  * "*" brought into the form that keys have.  -1 when out of memory.
  */
 int grey_pattern_prepare(const struct grey_admin *g, enum grey_kind kind, const struct grey_pattern *p, struct arena *a,
 			 struct grey_pattern *out);
+
+/* Whether a client's part, made ready, is a network as clients go by. */
+bool grey_pattern_is_network(const struct grey_admin *g, const char *identity);
 
 /* Whether it names one key alone. */
 bool grey_pattern_is_exact(enum grey_kind kind, const struct grey_pattern *p);

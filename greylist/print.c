@@ -59,7 +59,10 @@ void grey_entry_line(const struct grey_entry *e, struct sbuf *out)
 	case GREY_CLIENTS:
 		sbuf_addf(out, "%-7s ", e->count >= e->needed ? "known" : "unknown");
 		add_parts(out, e);
-		sbuf_addf(out, " days=%" PRId64, e->count);
+		if (e->count >= GREY_TRUSTED)
+			sbuf_add(out, " by hand");
+		else
+			sbuf_addf(out, " days=%" PRId64, e->count);
 		break;
 	case GREY_CORRESPONDENTS:
 	case GREY_KINDS:

@@ -197,7 +197,7 @@ static void test_allow_exact(void)
 	is_int(n, 1, "it is gone");
 }
 
-/* ---- Clients and correspondents ---- */
+/* ---- By hand ---- */
 
 static uint64_t allow(enum grey_kind kind, const char *one, const char *two)
 {
@@ -221,6 +221,32 @@ static uint64_t forget(enum grey_kind kind, const char *one, const char *two)
 	error_clear(&errors);
 	return n;
 }
+
+/* What greylisting would never ask about is not made, but complained of. */
+static void test_allow_odd(void)
+{
+	struct grey_pattern p = { { "192.0.0.0/16", "a@example.org", "bob@example.net" } };
+	struct error_list errors = ERROR_LIST_INIT;
+	uint64_t n = 0;
+
+	command("FLUSHALL", NULL, NULL, NULL);
+	is_int(grey_admin_allow(&admin, GREY_TRIPLETS, &p, &n, &errors), -1, "a wider network");
+	is_str(errors.first != NULL ? errors.first->text : NULL,
+	       "192.0.0.0/16: clients go by networks of /24, or of /64 for IPv6", "it says which");
+	error_clear(&errors);
+	p.part[0] = "192.0.2.7/24";
+	is_int(grey_admin_allow(&admin, GREY_TRIPLETS, &p, &n, &errors), 0, "the bits of a host");
+	p.part[0] = "2001:db8::17/128";
+	is_int(grey_admin_allow(&admin, GREY_TRIPLETS, &p, &n, &errors), 0, "a part of a network");
+	is_str(list("192.0.2.0/24", NULL, NULL).text, "192.0.2.0/24 a@example.org bob@example.net\n",
+	       "are its network");
+	is_str(list("2001:db8::5", NULL, NULL).text, "2001:db8::/64 a@example.org bob@example.net\n", "of IPv6, too");
+	is_int(allow(GREY_CORRESPONDENTS, "alice@example.org", "bob"), 0, "a user without a domain");
+	is_int(allow(GREY_CORRESPONDENTS, "alice", "bob@example.net"), 0, "nobody that one can write to");
+	is_int(list_kind(GREY_CORRESPONDENTS, NULL, NULL, NULL).n, 0, "neither is made");
+}
+
+/* ---- Clients and correspondents ---- */
 
 static void test_clients(void)
 {
@@ -415,6 +441,7 @@ int main(void)
 	test_ready();
 	test_many();
 	test_allow_exact();
+	test_allow_odd();
 	test_clients();
 	test_correspondents();
 	test_in_full();
