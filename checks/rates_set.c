@@ -158,9 +158,9 @@ static void add_rules(const struct rates_set *s, bool holding, const char *fact,
 		sbuf_fixed(&name, quoted, sizeof quoted);
 		checks_quote(&name, r->name);
 		checks_rules_add(rules, s->shadow, r->name, holding ? NULL : refuse_at,
-				 "when = ( { fact = \"%s\"; is = %s; } );\n"
+				 "%swhen = ( { fact = \"%s\"; is = %s; } );\n"
 				 "    then = { %s; };",
-				 fact, quoted, actions[r->action]);
+				 holding ? "for_all = true; " : "", fact, quoted, actions[r->action]);
 	}
 }
 

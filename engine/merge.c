@@ -21,6 +21,7 @@ struct merge {
 	struct rules_hit *hits;
 	unsigned n_hits, room;
 	unsigned remaining, refused, held, rejected; /* recipients that are not deleted; of them */
+	bool holds_all;                              /* one of those held is by a rule that holds for all */
 };
 
 /* What the session's nature makes of a verdict. */
@@ -176,6 +177,8 @@ static void count(struct merge *m)
 		m->refused += n->decision.kind == VERDICT_REJECT || n->decision.kind == VERDICT_DEFER;
 		m->rejected += n->decision.kind == VERDICT_REJECT;
 		m->held += n->decision.kind == VERDICT_QUARANTINE;
+		m->holds_all = m->holds_all || (n->decision.kind == VERDICT_QUARANTINE && n->decision.rule != NULL &&
+						n->decision.rule->for_all);
 	}
 }
 
@@ -372,8 +375,9 @@ static void run(struct merge *m)
 	count(m);
 	if (m->remaining > 0 && m->refused == m->remaining) {
 		refuse_all(m);
-	} else if (m->held > 0 && m->held + m->refused == m->remaining) {
-		/* All are restricted, some by holding: the message is held, nothing reaches anybody, nothing is lost. */
+	} else if (m->held > 0 && (m->holds_all || m->held + m->refused == m->remaining)) {
+		/* All are restricted, some by holding: the message is held, nothing reaches anybody, nothing is lost.  And
+		 * what is held for its sender's sake must not slip out by one recipient whom a rule spares. */
 		hold(m);
 		emit(m);
 	} else {

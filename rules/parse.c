@@ -23,9 +23,10 @@ static const struct name_value refuse_names[] = { { "connect", STAGE_CONNECT },
 
 static const char *const rule_keys[] = { "name", "match", "when", "then", "shadow", "refuse_at", NULL };
 /* In built-in rules alone.  past_accept: `accept` ends refusing, but not every limit.  never_later: the rule is asked at
- * its refuse_at and nowhere else, by what is known then; what is open then neither keeps it back nor spares anybody. */
-static const char past_accept_key[] = "past_accept", never_later_key[] = "never_later";
-static const char *const built_in_keys[] = { past_accept_key, never_later_key, NULL };
+ * its refuse_at and nowhere else, by what is known then; what is open then neither keeps it back nor spares anybody.
+ * for_all: a message that it holds for one recipient is held for all. */
+static const char past_accept_key[] = "past_accept", never_later_key[] = "never_later", for_all_key[] = "for_all";
+static const char *const built_in_keys[] = { past_accept_key, never_later_key, for_all_key, NULL };
 
 const char *rule_find_control(const char *p, size_t n)
 {
@@ -211,6 +212,7 @@ static int parse_flags(struct rules *r, struct compiled_rule *c, const struct co
 	c->pub.refuse_at = (enum stage)refuse_at;
 	c->past_accept = parse_built_in(node, past_accept_key);
 	c->never_later = parse_built_in(node, never_later_key);
+	c->pub.for_all = parse_built_in(node, for_all_key);
 	return rc;
 }
 

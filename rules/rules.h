@@ -68,6 +68,7 @@ struct rule {
 	fact_mask text_facts; /* that its actions' texts hold as %{fact} */
 	bool per_recipient;   /* its conditions read a fact of SCOPE_RECIPIENT */
 	bool final;           /* has a final action */
+	bool for_all;         /* what it quarantines is held for all recipients, also for those spared by others */
 	const struct rule_action *actions;
 };
 

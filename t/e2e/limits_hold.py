@@ -98,6 +98,16 @@ with World() as w:
     for n in range(4):
         eq(ann("10.9.%d.1" % n, "max"), "held", "held, and not deferred by the other rate")
 
+    topic("recipients that a rule spares, among others")
+    w.configure((CONFIG % names).replace("rules = (", '''rules = ( { name = "spare"; when = ( { fact = "recipient";
+        is = "vip@remote.example"; } ); then = { skip = ( "limits" ); }; }, '''))
+    w.redis.flush()
+    eq([ann("10.5.%d.1" % n, "ola") for n in range(3)], ["sent", "sent", "held"], "an account is held")
+    for rcpts in (["vip@remote.example", "x@remote.example"], ["x@remote.example", "vip@remote.example"]):
+        eq(ann("10.5.1.1", "ola", rcpts), "held", "nothing slips out beside %s" % rcpts[0])
+    eq([len(m["recipients"]) for m in w.postfix.held() if m["sender"] == "ola@example.net"], [1, 2, 2], "for all of them")
+    eq(ann("10.5.1.1", "ola", ["vip@remote.example"]), "sent", "what goes to such a one alone is not limited")
+
     topic("shadow")
     w.configure(CONFIG % {**names, "more": "shadow = true;"})
     w.redis.flush()
