@@ -10,7 +10,9 @@
 enum {
 	ZONE_MAX = 189, /* octets: 253 of a name (RFC 1035, section 2.3.4), 64 of reversed nibbles before the zone */
 	LABEL_MAX = 63,
-	KEY_MIN = 20 /* letters: the shortest label that is taken for a customer's key */
+	/* A label that is taken for a customer's key: so many characters, or fewer when digits are among the letters. */
+	KEY_MIN = 20,
+	KEY_MIXED_MIN = 8
 };
 
 static const struct name_value of_names[] = {
@@ -62,12 +64,16 @@ static const char *zone_error(const char *zone)
 
 static bool looks_like_key(const char *label, size_t n)
 {
-	if (n < KEY_MIN)
-		return false;
-	for (size_t i = 0; i < n; i++)
+	bool letters = false, digits = false;
+
+	for (size_t i = 0; i < n; i++) {
+		letters = letters || ascii_is_alpha(label[i]);
+		digits = digits || ascii_is_digit(label[i]);
 		if (!ascii_is_alpha(label[i]) && !ascii_is_digit(label[i]) && label[i] != '-' && label[i] != '_')
 			return false;
-	return true;
+	}
+	/* Not the list's own domain, the last two labels: that may be short and have a digit. */
+	return n >= KEY_MIN || (n >= KEY_MIXED_MIN && letters && digits && strchr(label + n + 1, '.') != NULL);
 }
 
 /*
@@ -146,6 +152,8 @@ static void read_probes(struct dnsbl_zone *z, const struct conf_strings *set, st
 {
 	struct dnsbl_probe *v;
 
+	z->probes = NULL; /* an earlier entry of the zone had others */
+	z->n_probes = 0;
 	z->unprobed = set->n == 1 && strcmp(set->v[0].s, "off") == 0;
 	if (z->unprobed)
 		return;

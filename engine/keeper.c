@@ -24,12 +24,22 @@ struct keeper {
 	bool stopping, woken;
 };
 
-static void tick_all(struct engine *e)
+static bool is_stopping(struct keeper *k)
 {
-	struct snapshot *s = engine_snapshot(e);
+	bool stopping;
+
+	pthread_mutex_lock(&k->lock);
+	stopping = k->stopping;
+	pthread_mutex_unlock(&k->lock);
+	return stopping;
+}
+
+static void tick_all(struct keeper *keeper)
+{
+	struct snapshot *s = engine_snapshot(keeper->engine);
 	struct net_wait *wait = NULL;
 
-	for (unsigned i = 0; i < s->n_checks; i++) {
+	for (unsigned i = 0; i < s->n_checks && !is_stopping(keeper); i++) {
 		const struct snapshot_check *k = &s->checks[i];
 
 		if (k->state == NULL || k->def->tick == NULL)
@@ -64,7 +74,7 @@ static void *keep(void *arg)
 	struct keeper *k = arg;
 
 	do
-		tick_all(k->engine);
+		tick_all(k);
 	while (pause_keeper(k));
 	return NULL;
 }

@@ -208,6 +208,19 @@ with World(config(NAMES), zone=healthy()) as w:
     ok(good(w).ok, "a suspended list defers nobody")
     note(w)
 
+    topic("DNS is away from the start")
+    w.dns.change("* * SERVFAIL\n")
+    w.configure(config(("quota", "servfail", "white")))
+    before = {n: len(said(w, "list %s is suspended: " % title(n))) for n in ("quota", "servfail", "white")}
+    for n in range(6):
+        ok(good(w).ok, "mail flows")
+    wait_for_all(w, ("quota", "servfail", "white"), "suspended")
+    for name, n in before.items():
+        eq(len(said(w, "list %s is suspended: " % title(name))), n + 1, "the %s is suspended, said once" % title(name))
+    w.dns.change(healthy(("quota", "servfail", "white")))
+    wait_for_all(w, ("quota", "servfail", "white"), "ok")
+    eq(w.send(ip=SPAMMER["quota"]).status, "554 5.7.1", "all are back when DNS is")
+
     topic("a sudden jump of the share of listed clients")
     waves = probes("jump.example") + probes("wave.example")
     w.dns.change(waves)

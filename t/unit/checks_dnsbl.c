@@ -442,6 +442,14 @@ static void test_keys(void)
 	ask(&f);
 	is_result(&f, "1", "zen.dq.test", "a key in the zone stays out of the name");
 	fixture_free(&f);
+
+	clear();
+	works("a1b2c3d4.bl.list2020.test");
+	(void)fixture_load(&f, &dnsbl_check, "dnsbl: { lists = ( { zone = \"a1b2c3d4.bl.list2020.test\"; } ); };");
+	fake_dns_addr(ASKED("a1b2c3d4.bl.list2020.test"), "127.0.0.2");
+	ask(&f);
+	is_result(&f, "1", "bl.list2020.test", "so does a short one, and the list's domain is none");
+	fixture_free(&f);
 }
 
 static void test_errors(void)

@@ -582,6 +582,15 @@ static void test_probe_setting(void)
 	is_str(score(&f, "203.0.113.6"), "0", "and knows the whole world all the same");
 	fixture_free(&f);
 
+	fake_dns_clear();
+	(void)fixture_load(&f, &dnsbl_check,
+			   "dnsbl: { lists = ( { zone = \"black.test\"; }, "
+			   "{ zone = \"black.test\"; codes = \"127.0.0.9\"; probe = \"off\"; } ); };");
+	tick(&f);
+	is_int(fake_dns_asked("2.0.0.127.black.test"), 0, "off, whichever entry of the zone says so");
+	is_int(standing(&f), DNSBL_IN_FORCE, "and in force");
+	fixture_free(&f);
+
 	is_int(fixture_load(
 		       &f, &dnsbl_check,
 		       "dnsbl: { lists = (\n{ zone = \"a.test\"; probe = \"nonsense\"; },\n"
