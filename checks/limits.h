@@ -55,7 +55,8 @@ CONF_STRUCT(rate_settings, RATE_SETTINGS);
 	  "and key in a period; told by MILLGATE_RATE, MILLGATE_KEY, MILLGATE_ACTION, MILLGATE_CLIENT, "               \
 	  "MILLGATE_USER, MILLGATE_SENDER and MILLGATE_ID in its environment.")                                        \
 	S(STRING, mail_to, 0, NULL, "To whom a mail is sent then, such as your postmaster.")                           \
-	S(STRING, mail_via, 0, "127.0.0.1:25", "The SMTP server that takes this mail.")                                \
+	S(STRING, mail_via, 0, "127.0.0.1:25",                                                                         \
+	  "The SMTP server that takes this mail; coming from 127.0.0.1 or ::1 it counts for no rate.")                 \
 	S(ENUM, on_error, checks_on_error, "inherit",                                                                  \
 	  "When a rate cannot be asked, and emergency is false; inherit: what redis.on_error says.")                   \
 	S(BOOL, shadow, 0, "false", "Count and journal, refuse nothing.")
