@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checks/harvest_count.h"
 #include "checks/rates_key.h"
 #include "checks/rates_script.h"
 #include "net/redis.h"
@@ -288,7 +289,8 @@ static bool take_show(void *ctx, const struct found *f, const struct redis_value
 				 .key = f->parts.text,
 				 .value = f->parts.value,
 				 .n_values = f->parts.n_values,
-				 .rate = f->rate };
+				 .rate = f->rate,
+				 .unknown_recipients = -1 };
 
 	if (v->kind != REDIS_ARRAY || v->n != SHOW_ANSWER || v->v[1].kind != REDIS_STRING)
 		return true; /* a key that is ours by name alone */
@@ -300,6 +302,8 @@ static bool take_show(void *ctx, const struct found *f, const struct redis_value
 		return true;
 	if (e.rate != NULL)
 		read_windows(v->v[1].str, v->v[0].num, &e);
+	else if (strcmp(e.name, HARVEST_RATE) == 0)
+		e.unknown_recipients = strtoll(v->v[1].str, NULL, 10);
 	if (e.ttl_ms < 0)
 		e.ttl_ms = 0;
 	return l->fn(l->ctx, &e);

@@ -34,10 +34,11 @@ struct rates_entry {
 	const struct rate *rate; /* NULL: no such rate is configured; then only what is held is known */
 	int64_t used[RATES_MAX_WINDOWS];
 	int64_t networks;
-	int64_t free_ms;       /* until there is room for one more (bytes: a small message); 0: there is */
-	int64_t ttl_ms;        /* until all is worked off */
-	int64_t held_since_ms; /* since 1970, by Redis's clock; 0: not held */
-	int64_t held_for_ms;   /* more */
+	int64_t unknown_recipients; /* counted by `harvesting`, which has no rate; -1: a rate's entry */
+	int64_t free_ms;            /* until there is room for one more (bytes: a small message); 0: there is */
+	int64_t ttl_ms;             /* until all is worked off */
+	int64_t held_since_ms;      /* since 1970, by Redis's clock; 0: not held */
+	int64_t held_for_ms;        /* more */
 };
 
 /* Called for each entry; what it is given lives until it returns.  False ends the walk. */

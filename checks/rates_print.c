@@ -63,6 +63,15 @@ static void add_windows(const struct rates_entry *e, struct sbuf *out)
 			  r->networks, units_format_duration(r->networks_ms, period, sizeof period));
 }
 
+static void add_unknown(const struct rates_entry *e, struct sbuf *out)
+{
+	sbuf_addf(out, "%" PRId64 " unknown recipient%s", e->unknown_recipients, e->unknown_recipients != 1 ? "s" : "");
+	if (e->ttl_ms > 0) {
+		sbuf_add(out, "; forgotten in ");
+		add_span(out, e->ttl_ms);
+	}
+}
+
 void rates_entry_line(const struct rates_entry *e, struct sbuf *out)
 {
 	sbuf_add_safe(out, e->name, strlen(e->name));
@@ -71,6 +80,8 @@ void rates_entry_line(const struct rates_entry *e, struct sbuf *out)
 	sbuf_add(out, ": ");
 	if (e->rate != NULL)
 		add_windows(e, out);
+	else if (e->unknown_recipients >= 0)
+		add_unknown(e, out);
 	else
 		sbuf_add(out, "none of limits.rates");
 	if (e->free_ms > 0) {
@@ -117,6 +128,8 @@ void rates_entry_json(const struct rates_entry *e, struct sbuf *out)
 	}
 	sbuf_addf(out, "],\"configured\":%s", e->rate != NULL ? "true" : "false");
 	json_windows(e, out);
+	if (e->unknown_recipients >= 0)
+		sbuf_addf(out, ",\"unknown_recipients\":%" PRId64, e->unknown_recipients);
 	sbuf_addf(out, ",\"free_ms\":%" PRId64 ",\"ttl_ms\":%" PRId64 ",\"held_since\":", e->free_ms, e->ttl_ms);
 	if (e->held_since_ms > 0) {
 		sbuf_addc(out, '"');

@@ -428,10 +428,13 @@ void engine_print_status(struct engine *e, struct sbuf *out)
 	sbuf_addf(out,
 		  "},\"redis\":{\"up\":%s,\"failing\":%s,\"commands\":%llu,\"failures\":%llu,"
 		  "\"errors\":%llu,\"timeouts\":%llu,\"connects\":%llu},"
-		  "\"dns\":{\"questions\":%llu,\"failures\":%llu,\"timeouts\":%llu}}",
+		  "\"dns\":{\"questions\":%llu,\"failures\":%llu,\"timeouts\":%llu},\"harvesting\":",
 		  n.redis_up ? "true" : "false", n.redis_failing ? "true" : "false",
 		  (unsigned long long)n.redis_commands, (unsigned long long)n.redis_failures,
 		  (unsigned long long)n.redis_errors, (unsigned long long)n.redis_timeouts,
 		  (unsigned long long)n.redis_connects, (unsigned long long)n.dns_questions,
 		  (unsigned long long)n.dns_failures, (unsigned long long)n.dns_timeouts);
+	if (!engine_print_check(e, "harvest", out))
+		sbuf_add(out, "null");
+	sbuf_addc(out, '}');
 }

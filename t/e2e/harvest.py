@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Harvesting: unknown recipients are counted per client; slow answers, then 421, then refused for a time."""
 
+import json
 import os
 import sys
 import threading
@@ -118,6 +119,12 @@ with World(config(QUICK), zone=probes("good.example") + listed("good.example", "
     eq(len(warnings(w, ip)), 3, "three steps, three lines: %s" % warnings(w, ip)[-1:])
     like(warnings(w, ip)[-1], "refused for 1h", "the last says for how long")
     ok(w.send(ip="198.51.100.23").ok, "another client is not touched")
+
+    like(w.gate.command("limits", "show", ip).stdout, r"^harvest: 198.51.100.22: 6 unknown recipients; forgotten in \d",
+         "millgate limits show tells how it stands")
+    harvesting = json.loads(w.gate.command("status").stdout)["harvesting"]
+    eq((harvesting["unknown_recipients"], harvesting["not_counted"], harvesting["sleeping"]), (9, 0, 0),
+       "millgate status: so many were counted since the start")
 
     topic("several daemons share the counts")
     w.gate.restart()

@@ -120,6 +120,7 @@ static void fill(void)
 	take(&rates[1], "mill*gate:rate:{stolen:bob}", "203.0.113.0", 1);
 	take(&rates[2], "mill*gate:rate:{bytes:2001%3Adb8%3A%3A1}", NULL, 1 << 20);
 	command("SET", "mill*gate:rate:{harvest:192.0.2.9}", "7");
+	command("SET", "mill*gate:rate:{former:192.0.2.10}", "7");
 	command("SET", "millXgate:rate:{stolen:eve}", "7");
 	command("SET", "mill*gate:rate:{broken", "7");
 	command("LPUSH", "mill*gate:rate:{stolen:odd}", "7");
@@ -130,7 +131,7 @@ static void test_show(void)
 	struct seen s;
 
 	fill();
-	is_int(list(NULL).n, 5, "every rate and key once, whatever keys it has; none that is not ours");
+	is_int(list(NULL).n, 6, "every rate and key once, whatever keys it has; none that is not ours");
 	s = list("alice@example.org");
 	is_int(s.n, 1, "by a value");
 	is_int(s.used, 3, "how much is used");
@@ -148,8 +149,13 @@ static void test_show(void)
 	ok(strstr(s.line, "1M of 1M bytes (1h)") != NULL, "bytes: %s", s.line);
 	ok(s.free_ms > 0, "used up");
 	s = list("harvest");
-	is_str(s.line, "harvest: 192.0.2.9: none of limits.rates\n", "what is not configured");
-	ok(strstr(s.json, "\"configured\":false") != NULL, "as JSON: %s", s.json);
+	is_str(s.line, "harvest: 192.0.2.9: 7 unknown recipients\n", "what is counted without a rate");
+	ok(strstr(s.json, "\"configured\":false") != NULL && strstr(s.json, "\"unknown_recipients\":7,") != NULL,
+	   "as JSON: %s", s.json);
+	s = list("former");
+	is_str(s.line, "former: 192.0.2.10: none of limits.rates\n", "what is not configured");
+	ok(strstr(s.json, "\"configured\":false") != NULL && strstr(s.json, "unknown_recipients") == NULL,
+	   "as JSON: %s", s.json);
 }
 
 static void test_reset(void)
@@ -159,7 +165,7 @@ static void test_reset(void)
 	is_int(list("bob").n, 0, "is gone");
 	is_int(reset("nobody"), 0, "one that is not there");
 	is_int(reset("stolen"), 2, "by the rate");
-	is_int(reset("*"), 3, "the rest");
+	is_int(reset("*"), 4, "the rest");
 	is_int(list(NULL).n, 0, "nothing is left");
 }
 
