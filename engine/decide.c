@@ -43,6 +43,15 @@ static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rc
 	evaluate_from(s, &src, stage, out);
 }
 
+void decide_prepare(struct engine_session *s, enum stage stage, struct rcpt *rcpt)
+{
+	struct rules_outcome out;
+	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = &out, .submit_only = true };
+	struct rules_source src = facts_source(&view);
+
+	evaluate_from(s, &src, stage, &out);
+}
+
 void decide_additions(struct engine_session *s, struct rcpt *rcpt, struct rules_outcome *out)
 {
 	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = s->txn->stage, .no_ask = true };

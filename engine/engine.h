@@ -139,6 +139,13 @@ struct engine_mail {
 void engine_connect(struct engine_session *s, const struct engine_connect *c, struct answer *a);
 void engine_helo(struct engine_session *s, const char *name, struct answer *a);
 void engine_mail(struct engine_session *s, const struct engine_mail *m, struct answer *a);
+/*
+ * Asks what engine_rcpt() will have to know of this recipient, as far as that can be said now; may wait for DNS, not for
+ * Redis, and answers nothing.  So the questions of several sessions can leave together: engine_flush() sends them.  Both
+ * are of use, never needed.
+ */
+void engine_rcpt_prepare(struct engine_session *s, const char *arg);
+void engine_flush(struct engine_session *s);
 void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a);
 /* A recipient that the MTA refused by itself ({rcpt_mailer} = error). */
 void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *reply);

@@ -129,6 +129,13 @@ void answer_continue(struct answer *a)
 	a->kind = ANSWER_CONTINUE;
 }
 
+bool session_decides_at(const struct engine_session *s, enum stage stage)
+{
+	if ((s->use->stages & (1u << stage)) == 0)
+		return false;
+	return !s->envelope || (settings_policyd_stages(&s->snap->set.policyd) & (1u << STAGE_RCPT)) == 0;
+}
+
 /* ---- CONNECT ---- */
 
 static void set_domain(struct engine_session *s, enum fact_id id, const char *name)
@@ -214,7 +221,7 @@ void engine_connect(struct engine_session *s, const struct engine_connect *c, st
 	if (!s->envelope)
 		facts_start(s, STAGE_CONNECT);
 	/* The connect callback has no reply text: a refusal is kept and given at HELO, or at MAIL. */
-	if (s->use->stages & (1u << STAGE_CONNECT))
+	if (session_decides_at(s, STAGE_CONNECT))
 		decide_session(s, STAGE_CONNECT, &s->early);
 	event_end(s);
 }
@@ -243,7 +250,7 @@ void engine_helo(struct engine_session *s, const char *name, struct answer *a)
 	if (s->early.kind == VERDICT_NONE) {
 		if (!s->envelope)
 			facts_start(s, STAGE_HELO);
-		if (s->use->stages & (1u << STAGE_HELO))
+		if (session_decides_at(s, STAGE_HELO))
 			decide_session(s, STAGE_HELO, &s->early);
 	}
 	if (s->early.kind != VERDICT_NONE)

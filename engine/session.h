@@ -41,6 +41,7 @@ struct rcpt_note {
 	struct decision decision;
 	struct rules_outcome outcome; /* of the last evaluation */
 	struct decision would;        /* before END, with `shadow` at the top: the refusal that was not given */
+	bool prepared; /* its questions are asked, and the recipient was not yet told */
 	const char *fate;             /* what became of its mail at END: for the log; NULL: the decision tells */
 };
 
@@ -107,6 +108,7 @@ struct facts_view {
 	const struct rules_outcome *out; /* of the evaluation under way; NULL: none */
 	bool no_wait;                    /* what would have to be waited for is unknown */
 	bool no_ask;                     /* no effect check is asked */
+	bool submit_only;                /* effect checks submit their questions, and their facts stay unknown */
 };
 /* The source of values that rules are evaluated with; it points to *v. */
 struct rules_source facts_source(struct facts_view *v);
@@ -131,6 +133,8 @@ void facts_drop_conn(struct engine_session *s);
 
 /* Evaluates at a stage before RCPT; a refusal is in *d. */
 void decide_session(struct engine_session *s, enum stage stage, struct decision *d);
+/* Has the effect checks that evaluating this recipient would ask submit their questions. */
+void decide_prepare(struct engine_session *s, enum stage stage, struct rcpt *rcpt);
 /* Evaluates one recipient at `stage`; the outcome is kept in the note. */
 void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note);
 /* Evaluates all accepted recipients at DATA or at the end of the headers: a refusal that holds for all is in *d. */

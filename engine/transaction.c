@@ -179,7 +179,7 @@ void engine_mail(struct engine_session *s, const struct engine_mail *m, struct a
 		goto out;
 	}
 	facts_start(s, STAGE_MAIL);
-	if (s->use->stages & (1u << STAGE_MAIL)) {
+	if (session_decides_at(s, STAGE_MAIL)) {
 		decide_session(s, STAGE_MAIL, &d);
 		if (d.kind != VERDICT_NONE)
 			refuse(s, &d, a);
@@ -233,6 +233,37 @@ static bool is_open(struct engine_session *s, struct answer *a)
 	return false;
 }
 
+/* Those that were prepared and not told yet; NULL: none of that argument. */
+static struct rcpt_note *find_prepared(const struct engine_session *s, const char *arg)
+{
+	struct rcpt_note *n = s->notes;
+
+	while (n != NULL && !(n->prepared && strcmp(n->rcpt->arg, arg) == 0))
+		n = n->next;
+	return n;
+}
+
+void engine_rcpt_prepare(struct engine_session *s, const char *arg)
+{
+	struct rcpt_note *n;
+
+	event_begin(s);
+	if (s->txn != NULL && !s->dead && find_prepared(s, arg) == NULL && (n = add_note(s, arg)) != NULL) {
+		n->prepared = true;
+		s->txn->stage = STAGE_RCPT;
+		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
+		decide_prepare(s, STAGE_RCPT, n->rcpt);
+		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+	}
+	event_end(s);
+}
+
+void engine_flush(struct engine_session *s)
+{
+	if (s->wait != NULL)
+		net_flush(s->wait);
+}
+
 void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 {
 	struct rcpt_note *n;
@@ -242,7 +273,11 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 	if (!is_open(s, a))
 		goto out;
 	s->txn->stage = STAGE_RCPT;
-	n = add_note(s, arg);
+	n = find_prepared(s, arg);
+	if (n != NULL)
+		n->prepared = false;
+	else
+		n = add_note(s, arg);
 	if (n == NULL) {
 		refuse_memory(s, a);
 		goto out;

@@ -39,6 +39,15 @@ struct net_server_options {
 	/* Answers one request into out (heap, bounded).  *conn is the connection's own, NULL at first; requests of one
 	 * connection come one at a time.  True: keep the connection. */
 	bool (*serve)(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out);
+	/*
+	 * What may be done for it before serve(), for all requests that wait at a time, so that what they ask of others
+	 * leaves together.  begin() submits what it can without waiting; prepare() submits the rest, and may wait; flush()
+	 * sends.  One worker does all of that, and then serves them in turn; when one of them makes it wait for long, the
+	 * rest goes to other workers.  Any may be NULL.
+	 */
+	void (*begin)(void *ctx, void **conn, const char *request, size_t n);
+	void (*prepare)(void *ctx, void *conn);
+	void (*flush)(void *ctx, void *conn);
 	/* The connection is gone, nothing is being served on it; on the loop thread: must not block.  Only when *conn was
 	 * set; may be NULL. */
 	void (*closed)(void *ctx, void *conn);

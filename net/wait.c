@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "net/limits.h"
+#include "net/server_conn.h"
 #include "util/clock.h"
 
 enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
@@ -252,16 +254,39 @@ static size_t mark_open(const struct net_wait *w, struct net_op *const *ops, siz
 	return open;
 }
 
+/* With the lock held. */
+static void wait_until(struct net_wait *w, int64_t until_ms)
+{
+	struct timespec until = to_timespec(until_ms);
+
+	while (w->missing > 0)
+		if (pthread_cond_timedwait(&w->all_done, &w->lock, &until) == ETIMEDOUT)
+			return;
+}
+
+/* Whoever leads a server's workers waits a moment; what takes longer is no reason to keep the others waiting. */
+static void wait_leading(struct net_wait *w, int64_t deadline_ms)
+{
+	int64_t moment = clock_mono_ms() + WAIT_LEADING_MS;
+
+	if (moment >= deadline_ms)
+		return;
+	wait_until(w, moment);
+	if (w->missing == 0)
+		return;
+	pthread_mutex_unlock(&w->lock);
+	pool_hand_on();
+	pthread_mutex_lock(&w->lock);
+}
+
 bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms)
 {
-	struct timespec until = to_timespec(deadline_ms);
-	int rc = 0;
-
 	net_flush(w);
 	pthread_mutex_lock(&w->lock);
 	w->missing = mark_open(w, ops, n, true);
-	while (w->missing > 0 && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&w->all_done, &w->lock, &until);
+	if (pool_leads())
+		wait_leading(w, deadline_ms);
+	wait_until(w, deadline_ms);
 	if (w->missing > 0) {
 		mark_open(w, ops, n, false);
 		w->missing = 0;

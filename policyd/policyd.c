@@ -140,29 +140,65 @@ static void end_former(struct policyd *p, struct policyd_txn *ended)
 		policyd_txn_end(ended);
 }
 
-static void answer_in_txn(struct policyd *p, struct policyd_conn *c, const struct policyd_request *r, struct sbuf *out)
+/* A request under way, with what it stands in while it is answered. */
+struct policyd_begun {
+	struct policyd_request r;
+	const char *wrong;     /* it cannot be read, and why */
+	struct policyd_txn *x; /* taken; NULL: not yet, or it needs none */
+	bool prepared;
+	char text[];
+};
+
+/* NULL when out of memory. */
+static struct policyd_begun *read_request(const char *request, size_t n)
+{
+	struct policyd_begun *b = malloc(sizeof *b + n);
+
+	if (b == NULL)
+		return NULL;
+	memcpy(b->text, request, n);
+	b->x = NULL;
+	b->prepared = false;
+	b->wrong = policyd_parse(&b->r, b->text, n);
+	return b;
+}
+
+/* Whether it is one for the engine: else the answer is in `out`. */
+static bool is_for_engine(struct policyd *p, const struct policyd_begun *b, struct sbuf *out)
+{
+	if (b->wrong != NULL) {
+		/* A refusal may be what it should have been, so it is not DUNNO; nor for good, as it may not. */
+		complain(p, COMPLAINT_MALFORMED, b->wrong, NULL);
+		sbuf_add(out, "DEFER_IF_PERMIT 4.3.0 the policy request was not understood");
+		return false;
+	}
+	if (b->r.stage == STAGE_CONNECT) {
+		complain(p, COMPLAINT_EARLY,
+			 "asked before the recipients are known, which is too early: check_policy_service belongs into "
+			 "smtpd_recipient_restrictions",
+			 NULL);
+		sbuf_add(out, policyd_dunno);
+		return false;
+	}
+	if (has_twin(p, &b->r)) {
+		sbuf_add(out, policyd_dunno);
+		return false;
+	}
+	return true;
+}
+
+static void take_txn(struct policyd *p, struct policyd_conn *c, struct policyd_begun *b)
 {
 	char room[POLICYD_REQUEST_MAX];
-	struct policyd_txn *x, *ended;
+	struct policyd_txn *ended;
 	struct sbuf key;
-	unsigned unsaid;
-	bool over;
 
-	sbuf_fixed(&key, room, sizeof room);
-	make_key(&key, r);
-	x = policyd_table_take(p->table, key.p, key.len, c, &ended);
-	end_former(p, ended);
-	if (x == NULL) {
-		complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", r);
-		sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
+	if (b->x != NULL)
 		return;
-	}
-	pthread_mutex_lock(&x->lock);
-	unsaid = policyd_txn_ask(x, p->engine, &p->asked, r, out);
-	over = x->closed;
-	pthread_mutex_unlock(&x->lock);
-	policyd_table_put(p->table, x, over);
-	complain_unsaid(p, unsaid, r);
+	sbuf_fixed(&key, room, sizeof room);
+	make_key(&key, &b->r);
+	b->x = policyd_table_take(p->table, key.p, key.len, c, &ended);
+	end_former(p, ended);
 }
 
 /* When the last question never comes, nothing is ever committed: that is a line missing in main.cf. */
@@ -179,48 +215,98 @@ static void look_for_end(struct policyd *p, enum stage stage, const struct sbuf 
 			 NULL);
 }
 
-static void answer(struct policyd *p, struct policyd_conn *c, char *request, size_t n, struct sbuf *out)
+static void answer(struct policyd *p, struct policyd_conn *c, struct policyd_begun *b, struct sbuf *out)
 {
-	struct policyd_request r;
-	const char *wrong = policyd_parse(&r, request, n);
+	unsigned unsaid;
+	bool over;
 
-	if (wrong != NULL) {
-		/* A refusal may be what it should have been, so it is not DUNNO; nor for good, as it may not. */
-		complain(p, COMPLAINT_MALFORMED, wrong, NULL);
-		sbuf_add(out, "DEFER_IF_PERMIT 4.3.0 the policy request was not understood");
+	if (b->x == NULL && !is_for_engine(p, b, out))
+		return;
+	if ((p->asked.stages & 1u << b->r.stage) == 0)
+		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &b->r);
+	take_txn(p, c, b);
+	if (b->x == NULL) {
+		complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", &b->r);
+		sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
 		return;
 	}
-	if (r.stage == STAGE_CONNECT) {
-		complain(p, COMPLAINT_EARLY,
-			 "asked before the recipients are known, which is too early: check_policy_service belongs into "
-			 "smtpd_recipient_restrictions",
-			 NULL);
-		sbuf_add(out, policyd_dunno);
+	pthread_mutex_lock(&b->x->lock);
+	unsaid = policyd_txn_ask(b->x, p->engine, &p->asked, &b->r, out);
+	over = b->x->closed;
+	pthread_mutex_unlock(&b->x->lock);
+	policyd_table_put(p->table, b->x, over);
+	b->x = NULL;
+	complain_unsaid(p, unsaid, &b->r);
+	look_for_end(p, b->r.stage, out);
+}
+
+static struct policyd_conn *conn_of(void **conn)
+{
+	if (*conn == NULL)
+		*conn = calloc(1, sizeof(struct policyd_conn));
+	return *conn;
+}
+
+/* Tells the engine of the client and the sender, so that their questions leave for DNS. */
+static void begin(void *ctx, void **conn, const char *request, size_t n)
+{
+	struct policyd *p = ctx;
+	struct policyd_conn *c = conn_of(conn);
+	struct policyd_begun *b;
+
+	if (c == NULL || c->begun != NULL)
 		return;
-	}
-	if (has_twin(p, &r)) {
-		sbuf_add(out, policyd_dunno);
+	c->begun = b = read_request(request, n);
+	if (b == NULL || b->wrong != NULL || b->r.stage != STAGE_RCPT || has_twin(p, &b->r))
 		return;
-	}
-	if ((p->asked.stages & 1u << r.stage) == 0)
-		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &r);
-	answer_in_txn(p, c, &r, out);
-	look_for_end(p, r.stage, out);
+	take_txn(p, c, b);
+	if (b->x == NULL || pthread_mutex_trylock(&b->x->lock) != 0)
+		return;
+	policyd_txn_begin(b->x, p->engine, &b->r);
+	pthread_mutex_unlock(&b->x->lock);
+}
+
+/* Has it ask what it has to know of the recipient. */
+static void prepare(void *ctx, void *conn)
+{
+	struct policyd_conn *c = conn;
+	struct policyd_begun *b = c->begun;
+
+	(void)ctx;
+	if (b == NULL || b->x == NULL || b->prepared || pthread_mutex_trylock(&b->x->lock) != 0)
+		return;
+	b->prepared = true;
+	policyd_txn_prepare(b->x, &b->r);
+	pthread_mutex_unlock(&b->x->lock);
+}
+
+static void flush(void *ctx, void *conn)
+{
+	struct policyd_conn *c = conn;
+	struct policyd_begun *b = c->begun;
+
+	(void)ctx;
+	if (b == NULL || b->x == NULL || pthread_mutex_trylock(&b->x->lock) != 0)
+		return;
+	policyd_txn_flush(b->x);
+	pthread_mutex_unlock(&b->x->lock);
 }
 
 static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
 {
 	struct policyd *p = ctx;
-	char text[POLICYD_REQUEST_MAX], action[POLICYD_ACTION_MAX];
+	struct policyd_conn *c = conn_of(conn);
+	char action[POLICYD_ACTION_MAX];
 	struct sbuf b;
 
-	if (*conn == NULL)
-		*conn = calloc(1, sizeof(struct policyd_conn));
-	if (*conn == NULL || n > sizeof text)
+	if (c != NULL && c->begun == NULL)
+		c->begun = read_request(request, n);
+	if (c == NULL || c->begun == NULL)
 		return false;
-	memcpy(text, request, n);
 	sbuf_fixed(&b, action, sizeof action);
-	answer(p, *conn, text, n, &b);
+	answer(p, c, c->begun, &b);
+	free(c->begun);
+	c->begun = NULL;
 	sbuf_add(out, "action=");
 	sbuf_addn(out, b.p, b.len);
 	sbuf_add(out, "\n\n");
@@ -383,6 +469,9 @@ int policyd_start(struct policyd *p, struct error_list *errors)
 					.max_request = POLICYD_REQUEST_MAX,
 					.split = policyd_split,
 					.serve = serve,
+					.begin = begin,
+					.prepare = prepare,
+					.flush = flush,
 					.closed = closed,
 					.ctx = p };
 

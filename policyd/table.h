@@ -17,9 +17,12 @@
 
 struct policyd_table;
 
+struct policyd_begun;
+
 /* One of Postfix's connections. */
 struct policyd_conn {
-	struct policyd_txn *txn; /* what it asked about last; under the table's lock */
+	struct policyd_txn *txn;     /* what it asked about last; under the table's lock */
+	struct policyd_begun *begun; /* the request under way; of the worker that has it */
 };
 
 /* idle_ms, grace_ms: how long a transaction is kept that has a connection, and one that has none any more. */

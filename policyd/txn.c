@@ -7,6 +7,7 @@
 #include "policyd/answer.h"
 #include "policyd/limits.h"
 #include "policyd/path.h"
+#include "util/clock.h"
 
 /* ---- Answers given ---- */
 
@@ -252,12 +253,36 @@ static unsigned at_end(struct policyd_txn *x, const struct policyd_asked *asked,
 	return tell_data(x, asked, r, out) ? conclude(x, r, out) : 0;
 }
 
+/* ---- What was asked before millgated was started ---- */
+
+static bool began_before(const struct policyd_txn *x, const struct policyd_request *r)
+{
+	int64_t up_ms = clock_mono_ms() - x->since_ms, ago_ms = clock_wall_ms() - r->mail_ms;
+
+	return r->mail_ms != 0 && up_ms < POLICYD_RESTART_MS && ago_ms > up_ms && ago_ms < up_ms + POLICYD_RESTART_MS;
+}
+
+/* Whether recipients of a message may have been asked about, and let pass, in vain: by now nobody knows what was found of
+ * them, so what is to be refused or counted at the end would be missed. */
+static bool has_lost_rcpts(const struct policyd_txn *x, const struct policyd_asked *asked,
+			   const struct policyd_request *r)
+{
+	if (r->stage == STAGE_RCPT || (asked->stages & 1u << STAGE_RCPT) == 0)
+		return false;
+	return (r->recipient_count > x->n_rcpts || x->n_notes == 0) && began_before(x, r);
+}
+
 /* ---- Questions ---- */
 
 /* Asks the engine.  False: nothing was asked, for want of memory. */
 static bool ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
 		const struct policyd_request *r, struct sbuf *out, unsigned *unsaid)
 {
+	if (has_lost_rcpts(x, asked, r)) {
+		sbuf_add(out, "451 4.3.2 restarted in the middle of the message, try again later");
+		close_with(x, out);
+		return true;
+	}
 	if (x->session == NULL && !begin(x, e, r, out))
 		return x->closed;
 	if (r->stage == STAGE_RCPT)
@@ -294,6 +319,37 @@ unsigned policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct p
 	}
 	add_note(x, note);
 	return unsaid;
+}
+
+/* ---- Before a question ---- */
+
+void policyd_txn_begin(struct policyd_txn *x, struct engine *e, const struct policyd_request *r)
+{
+	char room[POLICYD_ACTION_MAX];
+	struct sbuf out;
+
+	if (x->closed || x->session != NULL)
+		return;
+	sbuf_fixed(&out, room, sizeof room);
+	(void)begin(x, e, r, &out); /* a refusal stays with x */
+}
+
+void policyd_txn_prepare(struct policyd_txn *x, const struct policyd_request *r)
+{
+	char room[POLICYD_REQUEST_MAX];
+	struct sbuf path;
+
+	if (x->closed || x->session == NULL || find_note(x, r) != NULL || x->n_notes >= POLICYD_RCPTS_MAX)
+		return;
+	sbuf_fixed(&path, room, sizeof room);
+	policyd_path(&path, r->v[POLICYD_recipient]);
+	engine_rcpt_prepare(x->session, path.p);
+}
+
+void policyd_txn_flush(struct policyd_txn *x)
+{
+	if (x->session != NULL)
+		engine_flush(x->session);
 }
 
 /* ---- The end ---- */

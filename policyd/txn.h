@@ -21,6 +21,7 @@ struct policyd_txn {
 	/* immutable */
 	char *key;
 	size_t key_n;
+	int64_t since_ms; /* of clock_mono_ms(): nothing is known of what was asked before */
 
 	/* under the table's lock */
 	struct policyd_conn *conn; /* that it came by last; NULL: it is gone */
@@ -54,6 +55,15 @@ struct policyd_asked {
  */
 unsigned policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
 			 const struct policyd_request *r, struct sbuf *out);
+
+/*
+ * What may be done before a question about a recipient is asked, with x->lock held: the engine is told of the client and
+ * the sender, without waiting; it asks what it has to know of the recipient; that leaves.  Does nothing where there is
+ * nothing to do.
+ */
+void policyd_txn_begin(struct policyd_txn *x, struct engine *e, const struct policyd_request *r);
+void policyd_txn_prepare(struct policyd_txn *x, const struct policyd_request *r);
+void policyd_txn_flush(struct policyd_txn *x);
 
 /* What the engine is told of the client. */
 struct engine_connect policyd_txn_connect(const struct policyd_request *r);

@@ -32,6 +32,7 @@ policyd: { listen = "%(policy)s"; asked_at = ( "rcpt" ); };
 control: { listen = "%(control)s"; };
 redis: { server = "unix:%(redis)s"; prefix = "policyd:"; };
 dns: { servers = ( "127.0.0.1@%(dns)s" ); };
+spf: { enabled = false; };
 greylist: { enabled = true; delay = "%(delay)ds"; delay_no_fcrdns = "%(delay)ds"; };
 """
 

@@ -138,6 +138,18 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 	give(STAGE_RCPT, a);
 }
 
+void engine_rcpt_prepare(struct engine_session *s, const char *arg)
+{
+	(void)s;
+	note("prepare %s", arg);
+}
+
+void engine_flush(struct engine_session *s)
+{
+	(void)s;
+	note("flush");
+}
+
 void engine_data(struct engine_session *s, const char *queue_id, struct answer *a)
 {
 	(void)s;

@@ -54,6 +54,30 @@ static const char *ask(const struct policyd_asked *asked, const char *key, const
 	return ask_by(&conn, asked, key, state, more);
 }
 
+/* A question that is prepared first, twice, as when the one who prepared it has to hand it on. */
+static const char *ask_prepared(const struct policyd_asked *asked, const char *key, const char *more)
+{
+	char text[POLICYD_REQUEST_MAX];
+	struct policyd_request r;
+	struct policyd_txn *x, *ended;
+	int n = snprintf(text, sizeof text,
+			 "request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=%s\nclient_address=192.0.2.7\n"
+			 "client_port=40000\nserver_address=203.0.113.5\nserver_port=25\nhelo_name=mx\n"
+			 "sender=a@example.org\n%s\n",
+			 key, more);
+
+	if (policyd_parse(&r, text, (size_t)n) != NULL)
+		bail_out("no request: %s", text);
+	x = policyd_table_take(table, key, strlen(key), &conn, &ended);
+	policyd_txn_end(ended);
+	policyd_txn_begin(x, fake_engine_handle(), &r);
+	policyd_txn_begin(x, fake_engine_handle(), &r);
+	policyd_txn_prepare(x, &r);
+	policyd_txn_flush(x);
+	policyd_table_put(table, x, false);
+	return ask(asked, key, "RCPT", more);
+}
+
 static void begin(void)
 {
 	fake_engine_reset();
@@ -94,6 +118,16 @@ static void test_whole(void)
 	over();
 }
 
+static void test_prepared(void)
+{
+	begin();
+	is_str(ask_prepared(&everywhere, "1", "recipient=b@c\n"), "DUNNO", "a question that was prepared is answered");
+	is_str(fake_log_take(), BEGUN "prepare <b@c>\nflush\nrcpt <b@c>\npark\n", "the transaction is begun once");
+	is_str(ask_prepared(&everywhere, "1", "recipient=b@c\n"), "DUNNO", "repeated, it is answered so again");
+	is_str(fake_log_take(), "flush\n", "nothing is prepared for what was answered");
+	over();
+}
+
 static void test_last_stage(void)
 {
 	begin();
@@ -126,6 +160,41 @@ static void test_unknown_recipients(void)
 	fake_refuse(STAGE_RCPT, 450, "4.7.1", "rate");
 	is_str(ask(&at_end, "3", "END-OF-MESSAGE", "recipient=b@c\nrecipient_count=1\n"), "450 4.7.1 rate",
 	       "a late recipient's refusal is the message's");
+	over();
+}
+
+/* As Postfix has it, for a message that began so many seconds after now. */
+static const char *instance(int after_s)
+{
+	static char text[64];
+
+	snprintf(text, sizeof text, "5db6.%lx.8b9b8.3", (unsigned long)(clock_wall_ms() / 1000 + after_s));
+	return text;
+}
+
+#define RESTARTED "451 4.3.2 restarted in the middle of the message, try again later"
+#define ONE "recipient=b@c\nrecipient_count=1\n"
+
+static void test_restart(void)
+{
+	enum { HOURS_S = 2 * 60 * 60 };
+
+	begin();
+	is_str(ask(&everywhere, instance(-30), "END-OF-MESSAGE", ONE), RESTARTED, "begun before we were: come again");
+	is_str(ask(&everywhere, instance(-30), "END-OF-MESSAGE", ONE), RESTARTED, "asked again, too");
+	is_str(ask(&at_data, instance(-29), "DATA", ONE), RESTARTED, "it is so at DATA");
+	is_str(ask(&everywhere, instance(-28), "RCPT", "recipient=b@c\n"), "DUNNO", "a recipient that comes after");
+	fake_log_take();
+	is_str(ask(&everywhere, instance(-28), "DATA", "recipient_count=2\n"), RESTARTED,
+	       "does not stand for the first");
+	is_str(fake_log_take(), "close\n", "nothing is committed");
+	is_str(ask(&everywhere, instance(-27), "RCPT", "recipient=b@c\n"), "DUNNO", "with all recipients");
+	is_str(ask(&everywhere, instance(-27), "DATA", ONE), "DUNNO", "nothing is lost");
+	is_str(ask(&at_end, instance(-26), "END-OF-MESSAGE", ONE), "DUNNO", "never asked at RCPT: nor there");
+	is_str(ask(&everywhere, instance(5), "END-OF-MESSAGE", ONE), "DUNNO", "begun after: let in before us");
+	is_str(ask(&everywhere, instance(-HOURS_S), "END-OF-MESSAGE", ONE), "DUNNO",
+	       "a clock that is hours off is none");
+	is_str(ask(&everywhere, "5db6.1.8b9b8", "END-OF-MESSAGE", ONE), "DUNNO", "nor is another kind of instance");
 	over();
 }
 
@@ -486,8 +555,10 @@ static void test_many_recipients(void)
 int main(void)
 {
 	test_whole();
+	test_prepared();
 	test_last_stage();
 	test_unknown_recipients();
+	test_restart();
 	test_refusals();
 	test_refused_sender();
 	test_text();
