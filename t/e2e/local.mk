@@ -13,6 +13,7 @@ e2e_tests = \
 	t/e2e/dnsbl.py \
 	t/e2e/dnsbl_domains.py \
 	t/e2e/dnsbl_failures.py \
+	t/e2e/dnsbl_wave.py \
 	t/e2e/fcrdns.py \
 	t/e2e/greylist.py \
 	t/e2e/greylist_met.py \
