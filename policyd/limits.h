@@ -28,6 +28,9 @@ enum {
 	POLICYD_IDLE_RCPT_MS = 60 * 1000,
 	/* With an end to come: a message may take as long as Postfix lets its client dawdle. */
 	POLICYD_IDLE_END_MS = 60 * 60 * 1000,
+	/* A message under way while millgated is started anew is noticed if it began at most so long before, for so long
+	 * after: with that, clocks of two machines that differ do no more than delay some mail for a while. */
+	POLICYD_RESTART_MS = POLICYD_IDLE_END_MS,
 	/* After its connection is gone: Postfix connects anew and repeats itself after a second
 	 * (smtpd_policy_service_retry_delay); else its process has ended, and the session with it. */
 	POLICYD_GRACE_MS = 10 * 1000,

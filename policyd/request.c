@@ -1,5 +1,6 @@
 #include "policyd/request.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "policyd/limits.h"
@@ -122,6 +123,23 @@ static const char *read_client(struct policyd_request *r)
 	return ip_parse(&r->client, text) == 0 ? NULL : "its client_address is no address";
 }
 
+/* Postfix's instance is PID.SECONDS.MICROSECONDS.NUMBER of the MAIL command, in hexadecimal.  0: it is something else. */
+static int64_t read_mail_time(const char *instance)
+{
+	enum { PARTS = 4, HEX = 16, HEX_DIGITS = 12, MS_PER_S = 1000, US_PER_MS = 1000, US_PER_S = 1000000 };
+	int64_t parts[PARTS];
+
+	for (unsigned i = 0; i < PARTS; i++) {
+		size_t n = strspn(instance, "0123456789abcdef");
+
+		if (n == 0 || n > HEX_DIGITS || instance[n] != (i + 1 < PARTS ? '.' : '\0'))
+			return 0;
+		parts[i] = strtoll(instance, NULL, HEX);
+		instance += n + 1;
+	}
+	return parts[2] < US_PER_S ? parts[1] * MS_PER_S + parts[2] / US_PER_MS : 0;
+}
+
 static const char *read_values(struct policyd_request *r)
 {
 	enum { PORT_MAX = 65535, COUNT_MAX = 1 << 30 };
@@ -140,6 +158,7 @@ static const char *read_values(struct policyd_request *r)
 	r->client_port = (unsigned)number(r->v[POLICYD_client_port], PORT_MAX);
 	r->server_port = (unsigned)number(r->v[POLICYD_server_port], PORT_MAX);
 	r->recipient_count = (unsigned)number(r->v[POLICYD_recipient_count], COUNT_MAX);
+	r->mail_ms = read_mail_time(r->v[POLICYD_instance]);
 	r->size = (int64_t)number(r->v[POLICYD_size], INT64_MAX);
 	return wrong;
 }

@@ -41,6 +41,7 @@ struct policyd_request {
 	struct ip client;
 	unsigned client_port, server_port, recipient_count; /* 0: not told */
 	int64_t size;
+	int64_t mail_ms; /* when the client said MAIL, by the clock of Postfix's machine; 0: not told */
 };
 
 /* As struct net_server_options wants it. */

@@ -16,6 +16,7 @@ struct policyd_queue {
 enum { QUEUE_OVER, QUEUE_PARTED, QUEUE_IDLE, QUEUES }; /* in the order in which they are given up when it is full */
 
 struct policyd_table {
+	int64_t since_ms; /* immutable */
 	pthread_mutex_t lock;
 	/* under lock */
 	struct strmap *txns;
@@ -28,6 +29,7 @@ struct policyd_table *policyd_table_new(int64_t idle_ms, int64_t grace_ms)
 
 	if (t == NULL)
 		return NULL;
+	t->since_ms = clock_mono_ms();
 	t->txns = strmap_new();
 	if (t->txns == NULL || pthread_mutex_init(&t->lock, NULL) != 0) {
 		strmap_free(&t->txns);
@@ -139,6 +141,8 @@ static struct policyd_txn *add(struct policyd_table *t, const char *key, size_t 
 		policyd_txn_end(x);
 		x = NULL;
 	}
+	if (x != NULL)
+		x->since_ms = t->since_ms;
 	return x;
 }
 
