@@ -65,6 +65,7 @@ struct milter_front *milter_open(struct engine *e, const char *listen, mode_t mo
 		return NULL;
 	}
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->ends, NULL);
 	milter_block_signals();
 	the_front = f;
 	return f;
@@ -102,16 +103,50 @@ out:
 	pthread_attr_destroy(&usual);
 }
 
+void milter_end(struct milter_front *f, bool failed)
+{
+	pthread_mutex_lock(&f->lock);
+	f->failed = f->over ? f->failed : failed;
+	f->over = true;
+	pthread_cond_signal(&f->ends);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void *run_libmilter(void *arg)
+{
+	struct milter_front *f = arg;
+
+	milter_end(f, smfi_main() != MI_SUCCESS);
+	return NULL;
+}
+
+/*
+ * smfi_main() has a thread of its own, which nobody waits for.  When it stops, libmilter's pool destroys its mutex under
+ * those who use it, so that now and then the listener waits for it for ever; and if it does not, it may return after five
+ * seconds only.
+ */
 int milter_run(struct milter_front *f, void (*on_reload)(void *), void *ctx)
 {
+	pthread_t thread;
+	bool failed;
+
 	assert(f == the_front);
 	f->on_reload = on_reload;
 	f->reload_ctx = ctx;
 	set_stack();
-	return smfi_main() == MI_SUCCESS ? 0 : -1;
+	if (pthread_create(&thread, NULL, run_libmilter, f) != 0)
+		return -1;
+	(void)pthread_detach(thread);
+	pthread_mutex_lock(&f->lock);
+	while (!f->over)
+		pthread_cond_wait(&f->ends, &f->lock);
+	failed = f->failed;
+	pthread_mutex_unlock(&f->lock);
+	(void)smfi_stop(); /* closes the listening socket, and removes its file */
+	return failed ? -1 : 0;
 }
 
-/* libmilter returns while its workers may still be in our callbacks.  Answers whether they have all come out. */
+/* libmilter's workers may still be in our callbacks.  Answers whether they have all come out. */
 static bool wait_until_quiet(struct milter_front *f)
 {
 	const struct timespec step = { .tv_nsec = MILTER_QUIET_STEP_MS * 1000000L };
@@ -141,11 +176,6 @@ int milter_close(struct milter_front **fp)
 
 		milter_session_free(&s);
 	}
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_knocks; i++)
-		close(f->knocks[i]);
-	f->n_knocks = 0;
-	pthread_mutex_unlock(&f->lock);
 	close(f->listener);
 	return 0;
 }

@@ -33,8 +33,9 @@ struct milter_front {
 	/* under lock */
 	pthread_mutex_t lock;
 	struct milter_session *sessions;
-	int knocks[MILTER_KNOCKS]; /* connections that wake libmilter's listener: stop.c */
-	unsigned n_knocks;
+	bool over;           /* drained, or libmilter gave up */
+	bool failed;         /* the latter */
+	pthread_cond_t ends; /* signalled when it is over */
 };
 
 /* A refusal that could not be given at its stage, or is just being given. */
@@ -78,6 +79,9 @@ struct milter_front *milter_the_front(void);
 /* Begins a callback.  False when the front is shut: then nothing of ours may be touched any more. */
 bool milter_enter(struct milter_front *f);
 void milter_leave(struct milter_front *f);
+
+/* Has milter_run() return, with what is said first. */
+void milter_end(struct milter_front *f, bool failed);
 
 /* A new session, on the front's list.  NULL when out of memory. */
 struct milter_session *milter_session_new(struct milter_front *f);

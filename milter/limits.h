@@ -22,9 +22,6 @@ enum {
 	MILTER_QUIET_MS = 12000,
 	MILTER_QUIET_STEP_MS = 5,
 
-	/* Connections that wake libmilter's listener (stop.c): enough that it looks at its flag after it was set. */
-	MILTER_KNOCKS = 16,
-
 	/* Of one packet of the MTA.  libmilter hangs up on more than 64 kB, and a header field alone may have 100 kB
 	 * (Postfix's header_size_limit). */
 	MILTER_PACKET_MAX = 1 << 20,

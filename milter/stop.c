@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "util/log.h"
 
@@ -30,31 +28,6 @@ void milter_block_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/*
- * libmilter's listener looks at its flag only after a connection, or five seconds.  So some connections wait for it
- * when the flag is set; they stay open, since one that is gone when it is accepted would make it sleep.  Where the
- * socket's mode keeps us out the five seconds pass.
- */
-static void wake_listener(struct milter_front *f)
-{
-	struct sockaddr_storage addr;
-	socklen_t n = sizeof addr;
-
-	if (getsockname(f->listener, (struct sockaddr *)&addr, &n) != 0)
-		return;
-	pthread_mutex_lock(&f->lock); /* the main thread may be closing already */
-	while (f->n_knocks < MILTER_KNOCKS) {
-		int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		if (fd < 0)
-			break;
-		f->knocks[f->n_knocks++] = fd;
-		if (connect(fd, (struct sockaddr *)&addr, n) != 0 && errno != EINPROGRESS)
-			break;
-	}
-	pthread_mutex_unlock(&f->lock);
-}
-
 static void drain(struct milter_front *f)
 {
 	unsigned left;
@@ -64,7 +37,7 @@ static void drain(struct milter_front *f)
 	left = engine_drain_wait(f->engine, MILTER_DRAIN_MS);
 	if (left > 0)
 		log_warning("stopping: %u transactions were not finished; the MTA will see them fail for now", left);
-	wake_listener(f);
+	milter_end(f, false);
 }
 
 /*
