@@ -43,6 +43,7 @@ static int open_session(const struct command_call *call, struct session *s)
 {
 	struct error_list errors = ERROR_LIST_INIT;
 	const struct engine_settings *set;
+	int result = -1;
 
 	*s = (struct session){ .engine = command_load(call), .arena = arena_new(0) };
 	if (s->engine == NULL || s->arena == NULL)
@@ -50,23 +51,24 @@ static int open_session(const struct command_call *call, struct session *s)
 	set = engine_settings(s->engine);
 	if (set->redis.server[0] == '\0') {
 		error_add(&errors, call->conf, 0, "redis.server is empty: there are no rates");
-		goto fail;
+		goto done;
 	}
 	if (read_rates(call, s, &errors) != 0)
-		goto fail;
+		goto done;
 	s->loop = loop_start(set, &errors);
 	if (s->loop == NULL)
-		goto fail;
+		goto done;
 	s->admin.wait = net_wait_new(loop_net(s->loop));
 	s->admin.prefix = set->redis.prefix;
 	s->admin.timeout_ms = set->redis.timeout;
-	if (s->admin.wait != NULL)
-		return 0;
-	error_add(&errors, NULL, 0, "out of memory");
-fail:
-	command_errors(call, &errors);
-	error_clear(&errors);
-	return -1;
+	result = s->admin.wait != NULL ? 0 : -1;
+	if (result != 0)
+		error_add(&errors, NULL, 0, "out of memory");
+done:
+	if (result != 0)
+		command_errors(call, &errors);
+	error_clear(&errors); /* warnings are what `millgate check` is for */
+	return result;
 }
 
 struct printer {

@@ -105,7 +105,7 @@ with World() as w:
     eq([ann("10.5.%d.1" % n, "ola") for n in range(3)], ["sent", "sent", "held"], "an account is held")
     for rcpts in (["vip@remote.example", "x@remote.example"], ["x@remote.example", "vip@remote.example"]):
         eq(ann("10.5.1.1", "ola", rcpts), "held", "nothing slips out beside %s" % rcpts[0])
-    eq([len(m["recipients"]) for m in w.postfix.held() if m["sender"] == "ola@example.net"], [1, 2, 2], "for all of them")
+    eq(sorted(len(m["recipients"]) for m in w.postfix.held() if m["sender"] == "ola@example.net"), [1, 2, 2], "for all of them")
     eq(ann("10.5.1.1", "ola", ["vip@remote.example"]), "sent", "what goes to such a one alone is not limited")
 
     topic("shadow")
