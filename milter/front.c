@@ -64,6 +64,7 @@ struct milter_front *milter_open(struct engine *e, const char *listen, mode_t mo
 		free(f);
 		return NULL;
 	}
+	f->file = milter_file_of(f->listener);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->ends, NULL);
 	milter_block_signals();
@@ -122,8 +123,8 @@ static void *run_libmilter(void *arg)
 
 /*
  * smfi_main() has a thread of its own, which nobody waits for.  When it stops, libmilter's pool destroys its mutex under
- * those who use it, so that now and then the listener waits for it for ever; and if it does not, it may return after five
- * seconds only.
+ * those who use it, so that now and then the listener waits for it for ever; and if it does not, it looks at its flag
+ * every five seconds only, holding a lock that smfi_stop() needs.
  */
 int milter_run(struct milter_front *f, void (*on_reload)(void *), void *ctx)
 {
@@ -142,7 +143,7 @@ int milter_run(struct milter_front *f, void (*on_reload)(void *), void *ctx)
 		pthread_cond_wait(&f->ends, &f->lock);
 	failed = f->failed;
 	pthread_mutex_unlock(&f->lock);
-	(void)smfi_stop(); /* closes the listening socket, and removes its file */
+	milter_remove(&f->file);
 	return failed ? -1 : 0;
 }
 

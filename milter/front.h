@@ -8,16 +8,25 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <libmilter/mfapi.h>
 
 #include "milter/limits.h"
 #include "milter/milter.h"
 
+/* The file of the listening socket, when that is a Unix socket. */
+struct milter_file {
+	struct sockaddr_un addr; /* sun_path: "": none */
+	dev_t dev;
+	ino_t ino;
+};
+
 struct milter_front {
 	/* immutable after milter_open() */
 	struct engine *engine;
 	int listener; /* our own descriptor of libmilter's listening socket */
+	struct milter_file file;
 	struct smfiDesc callbacks;
 
 	/* of the thread that waits for signals */
@@ -92,6 +101,10 @@ void milter_session_free(struct milter_session **s);
 
 /* Has libmilter bind; answers a descriptor of our own for the listening socket, or -1 with an error added. */
 int milter_listen(const char *spec, mode_t mode, const char *user, const char *group, struct error_list *errors);
+
+/* The file of that socket, and its removal, unless another process has put its own there. */
+struct milter_file milter_file_of(int listener);
+void milter_remove(const struct milter_file *file);
 
 /* ---- negotiate.c, session.c: libmilter's callbacks ---- */
 

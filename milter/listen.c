@@ -198,3 +198,26 @@ int milter_listen(const char *spec, mode_t mode, const char *user, const char *g
 		error_add(errors, NULL, 0, "milter.listen: %s", strerror(errno));
 	return ours;
 }
+
+struct milter_file milter_file_of(int listener)
+{
+	struct milter_file file = { 0 };
+	socklen_t n = sizeof file.addr;
+	struct stat st;
+
+	if (getsockname(listener, (struct sockaddr *)&file.addr, &n) != 0 || file.addr.sun_family != AF_UNIX ||
+	    lstat(file.addr.sun_path, &st) != 0)
+		return (struct milter_file){ 0 };
+	file.dev = st.st_dev;
+	file.ino = st.st_ino;
+	return file;
+}
+
+void milter_remove(const struct milter_file *file)
+{
+	struct stat st;
+
+	if (file->addr.sun_path[0] != '\0' && lstat(file->addr.sun_path, &st) == 0 && st.st_dev == file->dev &&
+	    st.st_ino == file->ino)
+		(void)unlink(file->addr.sun_path);
+}
