@@ -33,6 +33,7 @@ e2e_tests = \
 	t/e2e/load.py \
 	t/e2e/mixed.py \
 	t/e2e/policy.py \
+	t/e2e/policy_actions.py \
 	t/e2e/policy_hostile.py \
 	t/e2e/policy_limits.py \
 	t/e2e/redis_away.py \
