@@ -304,7 +304,7 @@ unsigned policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct p
 		say(out, note != NULL ? note->action : x->closing);
 		return 0;
 	}
-	if (x->n_notes >= POLICYD_RCPTS_MAX) {
+	if (r->stage == STAGE_RCPT && x->n_notes >= POLICYD_RCPTS_MAX) {
 		say(out, "452 4.5.3 too many recipients");
 		return 0;
 	}

@@ -549,6 +549,8 @@ static void test_many_recipients(void)
 	is_str(ask(&everywhere, "1", "RCPT", "recipient=more\n"), "452 4.5.3 too many recipients",
 	       "there is an end to it");
 	is_str(ask(&everywhere, "1", "RCPT", "recipient=7\n"), "DUNNO", "known ones are still answered");
+	is_str(ask(&everywhere, "1", "DATA", "recipient_count=5000\n"), "DUNNO", "and the message may follow");
+	is_str(ask(&everywhere, "1", "END-OF-MESSAGE", "recipient_count=5000\n"), "DUNNO", "to its end");
 	over();
 }
 
