@@ -138,6 +138,7 @@ static void test_reload_and_stop(int stop_signal, unsigned left)
 	ok(strstr(log, "drain\ndrain_wait 20000\n"), "signal %d: the engine is drained", stop_signal);
 	ok(strstr(log, "close\n"), "sessions that libmilter leaves open are closed");
 	is_int(ended(pid), 0, "and the process ends well");
+	ok(access(strchr(spec, ':') + 1, F_OK) != 0, "its socket file is gone");
 	mta_done(&m);
 	close(from);
 }
