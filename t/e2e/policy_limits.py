@@ -6,7 +6,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
-from place import until
+from place import PATIENCE, until
 from policy import SERVICE, PolicyWorld
 from postfix import SMTP_PORT
 from smtp import Session, transaction
@@ -51,9 +51,9 @@ def used(w, login):
     return sum(-(-w.redis.cmd("PTTL", key) // step) for key in keys)
 
 
-def in_parallel(w, jobs):
-    """Runs all jobs, AT_ONCE at a time; answers what they gave."""
-    gate, out = threading.Semaphore(AT_ONCE), [None] * len(jobs)
+def in_parallel(w, jobs, at_once=AT_ONCE):
+    """Runs all jobs, so many at a time; answers what they gave."""
+    gate, out = threading.Semaphore(at_once), [None] * len(jobs)
 
     def work(i):
         with gate:
@@ -67,9 +67,11 @@ def in_parallel(w, jobs):
     return out
 
 
-def send_one(w, port, login):
+def send_one(w, port, login, together=None):
     def run():
         with w.session(port, login) as session:
+            if together is not None:
+                together.wait()  # until all sessions are open
             outcome = transaction(session, message())
             session.quit()
         return outcome.last.code
@@ -89,7 +91,8 @@ with TwoWorld(CONFIG, fronts=("milter", "policy"), asked=(), told=("rcpt", "end"
     ports = (SMTP_PORT, OTHER_PORT)
 
     topic("%d sessions of one user, half of them over each front end" % SESSIONS)
-    codes = in_parallel(w, [send_one(w, ports[i % 2], "alice") for i in range(SESSIONS)])
+    together = threading.Barrier(SESSIONS, timeout=PATIENCE)
+    codes = in_parallel(w, [send_one(w, ports[i % 2], "alice", together) for i in range(SESSIONS)], SESSIONS)
     eq(codes.count(250), LIMIT, "exactly %d are accepted" % LIMIT)
     eq(sorted(set(codes)), [250, 450], "the others are told to come again")
     accepted = [sum(code == 250 for code in codes[half::2]) for half in (0, 1)]
