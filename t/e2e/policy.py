@@ -15,6 +15,7 @@ from tap import done, eq, like, ok, topic
 
 DELAY = 1.3  # seconds: a little more than the delay below
 PER_UNIT = 120  # seconds: an hour, by the 30 messages below
+PER_FEW = 1800  # by the two
 
 CONFIG = """
 greylist: { enabled = true; delay = "1s"; delay_no_fcrdns = "1s"; };
@@ -115,7 +116,8 @@ def play(w, **how):
 
 def counters(w):
     """How much of each rate is used up."""
-    return {key: -(-int(w.redis.cmd("PTTL", key)) // (PER_UNIT * 1000)) for key in w.redis.keys("millgate:rate:*client*")}
+    return {key: -(-int(w.redis.cmd("PTTL", key)) // (unit * 1000)) for rate, unit in (("client", PER_UNIT), ("few", PER_FEW))
+            for key in w.redis.keys("millgate:rate:*%s*" % rate)}
 
 
 def run(fronts):
