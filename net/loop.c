@@ -111,7 +111,7 @@ static bool take_tasks(struct net *n, struct net_tasks *tasks)
 	n->late = 0;
 	n->asleep = tasks->first == NULL;
 	n->soon = n->lingering;
-	stay = !n->stopping || tasks->first != NULL;
+	stay = !n->stopping || tasks->first != NULL || redis_is_telling(n->redis);
 	pthread_mutex_unlock(&n->lock);
 	return stay;
 }

@@ -37,6 +37,14 @@ void redis_push(struct redis *r)
 		redis_link_push(r->link);
 }
 
+bool redis_is_telling(const struct redis *r)
+{
+	for (const struct net_op *op = r != NULL ? r->open.first : NULL; op != NULL; op = op->next)
+		if (op->wait == NULL)
+			return true;
+	return false;
+}
+
 /* ---- The breaker ---- */
 
 static void pause_before_next(struct redis *r)

@@ -81,6 +81,9 @@ void redis_start_command(struct net *n, struct net_task *t);
 /* Writes what this round gathered; r may be NULL.  Loop thread. */
 void redis_push(struct redis *r);
 
+/* Whether something that was told is still on its way: a stop waits for it, until redis.timeout at the longest. */
+bool redis_is_telling(const struct redis *r);
+
 /* Answers all that is open and drops the connection; r may be NULL.  Loop thread, as the last thing it does. */
 void redis_close(struct redis *r);
 /* After the loop thread has ended, or before it began.  Clears *r; tolerates NULL. */

@@ -341,6 +341,30 @@ static void test_bad_options(void)
 	}
 }
 
+/* What was told just before the end still arrives. */
+static void test_told_at_the_end(const char *server)
+{
+	enum { TOLD = 1000 };
+	static char text[4096];
+	struct net *n = fixture_net(server, NULL);
+	struct net_wait *w = net_wait_new(n);
+
+	memset(text, 'x', sizeof text);
+	GET(w, "DEL", "end");
+	for (int i = 0; i < TOLD; i++) {
+		redis_tell(w, (struct redis_word[]){ { "RPUSH", 5 }, { "end", 3 }, { text, sizeof text } }, 3);
+		net_flush_later(w);
+	}
+	net_wait_free(&w);
+	net_stop(&n);
+	n = fixture_net(server, NULL);
+	w = net_wait_new(n);
+	is_int(GET(w, "LLEN", "end")->num, TOLD, "what was told at the end has arrived");
+	GET(w, "PING");
+	net_wait_free(&w);
+	net_stop(&n);
+}
+
 int main(void)
 {
 	struct fixture_redis r = { 0 };
@@ -357,6 +381,7 @@ int main(void)
 	test_sessions(n, w);
 	net_wait_free(&w);
 	net_stop(&n);
+	test_told_at_the_end(r.server);
 	test_login();
 	test_tcp();
 	test_bad_options();
