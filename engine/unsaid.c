@@ -12,13 +12,12 @@ enum { ISSUES_MAX = 600 }; /* of one rule, or one section: what does not fit is 
 struct unsaid {
 	const struct snapshot *s;
 	struct error_list *errors;
-	unsigned asked;       /* bits 1 << stage */
-	enum stage last;      /* of them */
-	bool whole;           /* asked about the whole message: at DATA or END */
-	bool fields;          /* asked where a field can be put in front: at RCPT or DATA */
-	enum stage fields_at; /* the last such */
-	fact_mask never;      /* never told as it is asked now, */
-	fact_mask at_end;     /* nor if it were asked at END, too */
+	unsigned asked;   /* bits 1 << stage */
+	enum stage last;  /* of them */
+	bool whole;       /* asked about the whole message: at DATA or END */
+	bool fields;      /* asked where a field is put in front: at DATA */
+	fact_mask never;  /* never told as it is asked now, */
+	fact_mask at_end; /* nor if it were asked at END, too */
 };
 
 /* ---- One rule ---- */
@@ -81,11 +80,10 @@ static void partial_issues(const struct unsaid *u, const struct rule *r, struct 
 static void field_issue(const struct unsaid *u, const struct rule *r, const char *name, struct sbuf *out)
 {
 	if (!u->fields)
-		add_issue(out, "cannot %s: at the end it is too late for that; name \"data\" in policyd.asked_at",
-			  name);
-	else if (r->stage > u->fields_at)
-		add_issue(out, "cannot %s: what it reads is known at %s, and the last that can add a field is %s", name,
-			  stage_name(r->stage), stage_name(u->fields_at));
+		add_issue(out, "cannot %s: that is done at DATA; name \"data\" in policyd.asked_at", name);
+	else if (r->stage > STAGE_DATA)
+		add_issue(out, "cannot %s: what it reads is known at %s, and the last that can add a field is DATA",
+			  name, stage_name(r->stage));
 }
 
 /* An action that goes for the message as a whole. */
@@ -254,8 +252,7 @@ static void look(struct unsaid *u, const struct snapshot *s, struct error_list *
 	u->asked = settings_policyd_stages(&s->set.policyd);
 	u->last = s->envelope.last;
 	u->whole = (u->asked & (1u << STAGE_DATA | 1u << STAGE_END)) != 0;
-	u->fields = (u->asked & (1u << STAGE_RCPT | 1u << STAGE_DATA)) != 0;
-	u->fields_at = (u->asked & 1u << STAGE_DATA) != 0 ? STAGE_DATA : STAGE_RCPT;
+	u->fields = (u->asked & 1u << STAGE_DATA) != 0;
 	u->never = s->envelope.never;
 	u->at_end = untold_facts(s, STAGE_END);
 }
