@@ -266,7 +266,9 @@ static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f
 		return;
 	sbuf_fixed(&v, buf, sizeof buf);
 	fact_format(f, id, &v);
-	sbuf_addf(b, "%s\"%s\":", *first ? "" : ",", fact_table[id].name);
+	sbuf_add(b, *first ? "\"" : ",\"");
+	sbuf_add(b, fact_table[id].name);
+	sbuf_add(b, "\":");
 	sbuf_add_json(b, v.p, v.len);
 	*first = false;
 }
@@ -293,9 +295,11 @@ static const char *rcpts_json(const struct engine_session *s, struct sbuf *b)
 			n->rcpt->accepted && n->decision.kind == VERDICT_NONE ? s->final.kind : n->decision.kind;
 		const char *verdict = k == VERDICT_NONE ? "aborted" : verdict_name(k);
 
-		sbuf_addf(b, "%s{\"to\":", n == s->notes ? "" : ",");
+		sbuf_add(b, n == s->notes ? "{\"to\":" : ",{\"to\":");
 		sbuf_add_json(b, n->rcpt->address, strlen(n->rcpt->address));
-		sbuf_addf(b, ",\"verdict\":\"%s\"", verdict);
+		sbuf_add(b, ",\"verdict\":\"");
+		sbuf_add(b, verdict);
+		sbuf_addc(b, '"');
 		if (n->fate != NULL)
 			sbuf_addf(b, ",\"fate\":\"%s\"", n->fate);
 		if (n->decision.reply.code != 0)

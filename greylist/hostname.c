@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mail/psl.h"
 #include "util/bytes.h"
 #include "util/sbuf.h"
 
@@ -196,17 +195,16 @@ enum form { FORM_PLAIN, FORM_PADDED, FORM_HEX };
 
 static void add_octet(struct sbuf *b, enum form form, unsigned octet)
 {
-	switch (form) {
-	case FORM_PLAIN:
-		sbuf_addf(b, "%u", octet);
-		break;
-	case FORM_PADDED:
-		sbuf_addf(b, "%03u", octet);
-		break;
-	case FORM_HEX:
-		sbuf_addf(b, "%02x", octet);
-		break;
+	static const char hex[] = "0123456789abcdef";
+
+	if (form == FORM_HEX) {
+		sbuf_addc(b, hex[octet >> 4]);
+		sbuf_addc(b, hex[octet & 0xf]);
+		return;
 	}
+	for (unsigned least = 100; form == FORM_PADDED && least > 1 && octet < least; least /= 10)
+		sbuf_addc(b, '0');
+	sbuf_add_num(b, octet);
 }
 
 /* The octets from the one at `from` on in one run, forwards or backwards; exact: and nothing else in it. */
@@ -232,7 +230,7 @@ static bool run_is_address(const struct token *t, const unsigned octets[OCTETS])
 {
 	char text[TEXT_SIZE], whole[TEXT_SIZE];
 
-	if (t->n >= sizeof text)
+	if (t->n < JOINED_MIN || t->n >= sizeof text)
 		return false;
 	memcpy(text, t->p, t->n);
 	text[t->n] = '\0';
@@ -253,7 +251,8 @@ static bool shows_ipv4(const char *host, const char *bare, const struct ip *ip)
 	for (unsigned i = 0; i < n; i++)
 		if (run_is_address(&v[i], octets))
 			return true;
-	if (has_joined(bare, FORM_HEX, octets, 0, false) || has_joined(bare, FORM_HEX, octets, 1, false))
+	if (strlen(bare) >= JOINED_MIN &&
+	    (has_joined(bare, FORM_HEX, octets, 0, false) || has_joined(bare, FORM_HEX, octets, 1, false)))
 		return true;
 	/* Octets in hex, each parted from the next: all three, since two hex digits may be anything. */
 	n = tokens_of(host, is_alnum, v);
@@ -312,9 +311,8 @@ static bool shows_ipv6(const char *host, const char *bare, const struct ip *ip)
 /* ---- */
 
 /* What stands before the registrable domain; when nothing does, the name's first label. */
-static void host_part(const char *name, char host[NAME_MAX_])
+static void host_part(const char *name, const char *domain, char host[NAME_MAX_])
 {
-	const char *domain = psl_registrable(name);
 	size_t n = domain != NULL && domain > name ? (size_t)(domain - name - 1) : strcspn(name, ".");
 
 	if (n >= NAME_MAX_)
@@ -323,12 +321,12 @@ static void host_part(const char *name, char host[NAME_MAX_])
 	host[n] = '\0';
 }
 
-bool grey_hostname_is_generated(const char *name, const struct ip *ip)
+bool grey_hostname_is_generated(const char *name, const char *domain, const struct ip *ip)
 {
 	char host[NAME_MAX_], bare[NAME_MAX_];
 	size_t n = 0;
 
-	host_part(name, host);
+	host_part(name, domain, host);
 	for (const char *p = host; *p != '\0'; p++)
 		if (is_alnum(*p))
 			bare[n++] = *p;

@@ -9,7 +9,7 @@
 
 #include "util/ip.h"
 
-/* name: lower case, without a last dot (as facts are). */
-bool grey_hostname_is_generated(const char *name, const struct ip *ip);
+/* name: lower case, without a last dot (as facts are); domain: what psl_registrable() says of it. */
+bool grey_hostname_is_generated(const char *name, const char *domain, const struct ip *ip);
 
 #endif

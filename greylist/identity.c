@@ -28,12 +28,13 @@ static enum grey_spf judge_spf(const struct check_call *c, enum grey_width *widt
  * A client may have several confirmed names, in any order: the least of the domains, so that it is the same one each
  * time.  A generated name beside another is no stain: the customer of a line has put up a name of its own.
  */
-static enum grey_host judge_host(const struct check_call *c, const char **domain)
+static enum grey_host judge_host(const struct check_call *c, struct grey_identity *out, const char **domain)
 {
 	const struct fact_value *f = &c->conn->facts.v[FACT_CLIENT_NAME];
 	enum grey_host host = GREY_HOST_NONE;
 
 	*domain = NULL;
+	out->n_own = 0;
 	if (f->state == FACT_UNAVAILABLE)
 		return GREY_HOST_UNAVAILABLE;
 	if (f->state != FACT_KNOWN)
@@ -43,11 +44,13 @@ static enum grey_host judge_host(const struct check_call *c, const char **domain
 
 		if (registrable == NULL)
 			continue;
-		if (grey_hostname_is_generated(name, &c->conn->ip)) {
+		if (grey_hostname_is_generated(name, registrable, &c->conn->ip)) {
 			if (host == GREY_HOST_NONE)
 				host = GREY_HOST_GENERATED;
 			continue;
 		}
+		if (out->n_own < GREY_OWN_MAX)
+			out->own[out->n_own++] = registrable;
 		if (*domain == NULL || strcmp(registrable, *domain) < 0)
 			*domain = registrable;
 		host = GREY_HOST_CONFIRMED;
@@ -63,7 +66,7 @@ bool grey_identity_of(const struct check_call *c, const struct grey_masks *masks
 	if (c->conn->ip.family == IP_NONE)
 		return false;
 	out->spf = judge_spf(c, &out->width);
-	out->host = judge_host(c, &host);
+	out->host = judge_host(c, out, &host);
 	if (out->spf == GREY_SPF_PASS)
 		out->name = c->txn->facts.v[FACT_SPF_DOMAIN].text->folded;
 	else if (out->host == GREY_HOST_CONFIRMED)

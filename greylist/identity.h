@@ -25,11 +25,16 @@ enum grey_host {
 	GREY_HOST_UNAVAILABLE = 'u'
 };
 
+enum { GREY_OWN_MAX = 8 }; /* names beyond speak for nobody */
+
 struct grey_identity {
 	const char *name; /* the SPF domain, the registrable domain of the confirmed name, or the network */
 	enum grey_spf spf;
 	enum grey_host host;
 	enum grey_width width; /* of an SPF pass */
+	/* The registrable domains of the client's confirmed names that were not made from its address. */
+	const char *own[GREY_OWN_MAX];
+	unsigned n_own;
 };
 
 /* Whether it is a network and no more: nobody has shown that its hosts belong together. */

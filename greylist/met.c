@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "greylist/hostname.h"
 #include "greylist/sender.h"
 #include "mail/addr.h"
 #include "mail/psl.h"
@@ -33,26 +32,15 @@ bool grey_met_name(struct arena *a, const char *prefix, const struct fact_text *
 	return !arena_failed(a);
 }
 
-/* A name that was made from the client's address is its provider's, not its own. */
-static bool has_name_in(const struct check_call *c, const char *domain)
-{
-	const struct fact_value *f = &c->conn->facts.v[FACT_CLIENT_NAME];
-
-	for (unsigned i = 0; f->state == FACT_KNOWN && i < f->n; i++) {
-		const char *name = f->text[i].folded, *r = psl_registrable(name);
-
-		if (r != NULL && strcmp(r, domain) == 0 && !grey_hostname_is_generated(name, &c->conn->ip))
-			return true;
-	}
-	return false;
-}
-
 /* A pass that was made for this client will do: the domain is one that our user chose to write to. */
-static bool belongs_to(const struct check_call *c, const struct grey_identity *id, const char *domain)
+static bool belongs_to(const struct grey_identity *id, const char *domain)
 {
 	if (id->spf == GREY_SPF_PASS || (id->spf == GREY_SPF_WIDE && id->width != GREY_OPEN))
 		return true;
-	return has_name_in(c, domain);
+	for (unsigned i = 0; i < id->n_own; i++)
+		if (strcmp(id->own[i], domain) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -81,7 +69,7 @@ void grey_met_submit(struct check_call *c, const char *prefix, const struct grey
 		return;
 	if (is_credible(id))
 		out->op[GREY_MET_ADDRESS] = ask(c, out->key[GREY_MET_ADDRESS]);
-	if (out->key[GREY_MET_DOMAIN] != NULL && belongs_to(c, id, out->remote[GREY_MET_DOMAIN]))
+	if (out->key[GREY_MET_DOMAIN] != NULL && belongs_to(id, out->remote[GREY_MET_DOMAIN]))
 		out->op[GREY_MET_DOMAIN] = ask(c, out->key[GREY_MET_DOMAIN]);
 }
 

@@ -10,6 +10,7 @@
 #include "greylist/sender.h"
 #include "greylist/width.h"
 #include "mail/addr.h"
+#include "mail/psl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +36,7 @@ static void try_sender(struct arena *a, const char *p, size_t n, const char *rec
 
 static void try_name(const char *text, const struct ip *ip)
 {
-	(void)grey_hostname_is_generated(text, ip);
+	(void)grey_hostname_is_generated(text, psl_registrable(text), ip);
 }
 
 /* Whatever the parts are, they come back. */
