@@ -17,7 +17,9 @@ t_unit_policyd_request_LDADD = libtap.a libpolicyd.a libutil.a $(UNISTRING_LIBS)
 t_unit_policyd_txn_SOURCES = t/unit/policyd_txn.c t/unit/policyd_fake.h t/unit/policyd_fake_engine.c
 t_unit_policyd_txn_LDADD = libtap.a libpolicyd.a libutil.a $(UNISTRING_LIBS)
 
-# By hand, as t/fuzz/fuzz_header (mime/local.mk).
+# By hand, as t/fuzz/fuzz_header (mime/local.mk), from a request to begin with, without which it hardly finds one:
+# mkdir found && t/fuzz/fuzz_policy -max_total_time=600 found t/fuzz/policy.
+EXTRA_DIST += t/fuzz/policy/transaction
 EXTRA_PROGRAMS += t/fuzz/fuzz_policy
 t_fuzz_fuzz_policy_SOURCES = t/fuzz/fuzz_policy.c t/unit/policyd_fake.h t/unit/policyd_fake_engine.c
 t_fuzz_fuzz_policy_LDADD = libpolicyd.a libutil.a $(UNISTRING_LIBS)
