@@ -165,7 +165,7 @@ struct rules_outcome {
 	const struct rule_action *action; /* its final action; NULL when `unavailable` */
 	bool unavailable;                 /* a check failed and its on_error says defer: 451 4.7.1 */
 	const char *why;                  /* unavailable: what failed */
-	/* VERDICT_NONE: this rule will refuse at a later stage, if none before it does. */
+	/* VERDICT_NONE: this rule will refuse at a later stage, if none before it does; told from RCPT on. */
 	const struct rule *provisional;
 	section_mask skipped; /* sections switched off so far, beyond doubt */
 	section_mask doubted; /* sections that a rule still open may switch off */
