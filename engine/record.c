@@ -264,12 +264,16 @@ static void add_fact(struct sbuf *b, enum fact_id id, const struct fact_value *f
 
 	if (f->state == FACT_UNKNOWN || f->state == FACT_ABSENT || f->state == FACT_AT_LEAST)
 		return;
-	sbuf_fixed(&v, buf, sizeof buf);
-	fact_format(f, id, &v);
 	sbuf_add(b, *first ? "\"" : ",\"");
 	sbuf_add(b, fact_table[id].name);
 	sbuf_add(b, "\":");
-	sbuf_add_json(b, v.p, v.len);
+	if (f->state == FACT_KNOWN && f->n == 1 && f->text[0].raw_n < FACT_MAX) { /* most are such */
+		sbuf_add_json(b, f->text[0].raw, f->text[0].raw_n);
+	} else {
+		sbuf_fixed(&v, buf, sizeof buf);
+		fact_format(f, id, &v);
+		sbuf_add_json(b, v.p, v.len);
+	}
 	*first = false;
 }
 

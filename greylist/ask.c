@@ -10,8 +10,7 @@ enum {
 	GREY_RENEW_PART = 16,    /* a pass is renewed when this part of its time is over ... */
 	GREY_RENEW_MS = 3600000, /* ... or an hour, whichever is shorter */
 	MS_PER_S = 1000,
-	WHY_SIZE = 200, /* what the journal keeps of a fact */
-	OPS = 1 + GREY_MET_KEYS
+	WHY_SIZE = 200 /* what the journal keeps of a fact */
 };
 
 /* ---- The question ---- */
@@ -120,8 +119,6 @@ void grey_send(struct check_call *c, struct grey_run *run, const char *verb)
 		run->note = note_key(c, s, run);
 	run->sent = true;
 	run->op = grey_script_ask(c->wait, &s->script, verb, q);
-	if (s->correspondents)
-		grey_met_submit(c, s->prefix, &run->identity, &run->met);
 }
 
 void grey_drop(struct grey_run *run)
@@ -195,13 +192,11 @@ static void explain(struct check_call *c, const struct grey_run *run, const stru
 	fact_set_text(fact(c, FACT_GREYLIST_WHY), c->arena, b.p, b.len);
 }
 
-/* met: which key told of a correspondent, GREY_MET_KEYS for none.  It matters to who would have to wait. */
+/* met: which key told of a correspondent, GREY_MET_KEYS for none. */
 static void set_decision(struct check_call *c, struct grey_run *run, const struct grey_answer *a, unsigned met)
 {
 	const struct grey_times *t = &run->question.times;
 
-	if (a->decision != GREY_DEFER)
-		met = GREY_MET_KEYS;
 	if (met < GREY_MET_KEYS) {
 		fact_set_word(fact(c, FACT_GREYLIST), "met");
 	} else {
@@ -222,14 +217,26 @@ static void set_decision(struct check_call *c, struct grey_run *run, const struc
 	explain(c, run, a, met);
 }
 
-static void take_answers(struct check_call *c, struct grey_run *run)
+/* Whether the two have met matters to who would have to wait: most mail comes from whom is known, and costs no such
+ * question. */
+static unsigned ask_met(struct check_call *c, struct grey_run *run, const struct grey_answer *a)
+{
+	const struct grey_state *s = c->state;
+
+	if (a->decision != GREY_DEFER || !s->correspondents)
+		return GREY_MET_KEYS;
+	grey_met_submit(c, s->prefix, &run->identity, &run->met);
+	(void)net_await(c->wait, run->met.op, GREY_MET_KEYS, c->deadline_ms);
+	return grey_met_result(&run->met);
+}
+
+static void take_answer(struct check_call *c, struct grey_run *run)
 {
 	const struct redis_value *v = redis_result(run->op);
-	unsigned met = grey_met_result(&run->met);
 	struct grey_answer a;
 
 	if (grey_script_answer(v, &a))
-		set_decision(c, run, &a, met);
+		set_decision(c, run, &a, ask_met(c, run, &a));
 	else if (v->kind == REDIS_UNAVAILABLE)
 		set_unavailable(c, v->str != NULL ? arena_strdup(c->arena, v->str) : "Redis does not answer");
 	else
@@ -241,7 +248,6 @@ void grey_collect(struct check_call *c, struct grey_run *run)
 {
 	static const enum fact_id facts[] = { FACT_GREYLIST,        FACT_GREYLIST_WAIT, FACT_GREYLIST_IDENTITY,
 					      FACT_GREYLIST_SENDER, FACT_GREYLIST_WHY,  FACT_GREYLIST_WAITED };
-	struct net_op *ops[OPS] = { run->op };
 
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
 		fact_set_absent(fact(c, facts[i]));
@@ -251,8 +257,7 @@ void grey_collect(struct check_call *c, struct grey_run *run)
 		return;
 	fact_set_text(fact(c, FACT_GREYLIST_IDENTITY), c->arena, run->triplet.identity, strlen(run->triplet.identity));
 	fact_set_text(fact(c, FACT_GREYLIST_SENDER), c->arena, run->triplet.sender, strlen(run->triplet.sender));
-	memcpy(ops + 1, run->met.op, sizeof run->met.op);
-	(void)net_await(c->wait, ops, OPS, c->deadline_ms);
-	take_answers(c, run);
+	(void)net_await(c->wait, &run->op, 1, c->deadline_ms);
+	take_answer(c, run);
 	grey_drop(run);
 }

@@ -1,7 +1,7 @@
 /*
  * Greylisting: a client, a sender and a recipient that were not seen together before are asked to come again, since
- * much of what sends spam does not.  Layer 2; over net/.  One script call in Redis per recipient, by Redis's clock, and in
- * the same round trip the question whether the recipient has written to the sender.
+ * much of what sends spam does not.  Layer 2; over net/.  One script call in Redis per recipient, by Redis's clock, and for
+ * one that would have to wait the question whether the recipient has written to the sender.
  *
  * Who the client is: greylist/identity.h.  Who waits no longer: triplets that have passed, clients that have proved
  * themselves (greylist/script.h), correspondents (greylist/met.h).

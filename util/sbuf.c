@@ -160,7 +160,7 @@ static size_t plain_run(const char *s, size_t n)
 {
 	size_t run = 0;
 
-	while (run < n && s[run] >= ' ' && s[run] <= '~' && s[run] != '"' && s[run] != '\\')
+	while (run < n && (unsigned char)(s[run] - ' ') <= '~' - ' ' && s[run] != '"' && s[run] != '\\')
 		run++;
 	return run;
 }
