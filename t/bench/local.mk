@@ -3,7 +3,7 @@
 check_PROGRAMS += t/bench/millload t/bench/policyload
 EXTRA_PROGRAMS += t/bench/floor
 bench_programs = t/bench/floor t/bench/millload t/bench/policyload
-EXTRA_DIST += t/bench/run t/bench/policyd.py
+EXTRA_DIST += t/bench/run t/bench/policyd.py t/bench/greylist.py
 
 t_bench_policyload_SOURCES = t/bench/policyload.c
 
