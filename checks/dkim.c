@@ -8,6 +8,7 @@
 
 #include "checks/common.h"
 #include "checks/dkim_judge.h"
+#include "checks/dkim_key.h"
 #include "util/bytes.h"
 #include "util/clock.h"
 
@@ -75,6 +76,7 @@ static int dkim_prepare(const struct check_env *env, const void *settings, void 
 	const struct dkim_settings *set = settings;
 	struct dkim_state *s;
 
+	dk_key_prepare(); /* others bring libcrypto along, too: whatever sends mail about limits */
 	*state = NULL;
 	if (!set->where.present || !set->verify)
 		return 0;
