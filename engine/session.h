@@ -41,7 +41,7 @@ struct rcpt_note {
 	struct decision decision;
 	struct rules_outcome outcome; /* of the last evaluation */
 	struct decision would;        /* before END, with `shadow` at the top: the refusal that was not given */
-	bool prepared; /* its questions are asked, and the recipient was not yet told */
+	bool prepared;                /* its questions are asked, and the recipient was not yet told */
 	const char *fate;             /* what became of its mail at END: for the log; NULL: the decision tells */
 };
 
