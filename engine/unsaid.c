@@ -304,6 +304,6 @@ void engine_print_front_ends(const struct engine *e, struct sbuf *out)
 		"\n"
 		"An MTA that has both the milter and check_policy_service asks twice. Then the milter decides, counts,\n"
 		"greylists and signs, and policyd answers DUNNO to each transaction that the milter has open, told by\n"
-		"client, server and sender. What an MTA asks of policyd alone is decided by the envelope: it is not\n"
+		"client and server, and by the sender where their ports are not known. What an MTA asks of policyd alone is decided by the envelope: it is not\n"
 		"signed, not stamped, and what `check` warns of above is not done.\n");
 }

@@ -112,34 +112,10 @@ bool grey_pattern_is_exact(enum grey_kind kind, const struct grey_pattern *p)
 	return true;
 }
 
-/* Greedy with one point to come back to: time is the product of the lengths at the most. */
-static bool match(const char *pattern, const char *text)
-{
-	const char *star = NULL, *back = NULL;
-
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = ++pattern;
-			back = text;
-		} else if (*pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star;
-			text = ++back;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
-}
-
 bool grey_pattern_match(enum grey_kind kind, const struct grey_pattern *p, const char *const parts[GREY_PARTS])
 {
 	for (unsigned i = 0; i < grey_key_parts(kind); i++)
-		if (!match(p->part[i], parts[i]))
+		if (!bytes_match(p->part[i], parts[i]))
 			return false;
 	return true;
 }
