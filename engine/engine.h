@@ -19,6 +19,7 @@
 
 struct engine;
 struct engine_session;
+struct net_wait;
 struct engine_settings; /* engine/settings.h: the general sections */
 
 /* ---- Loading ---- */
@@ -139,6 +140,14 @@ struct engine_mail {
 void engine_connect(struct engine_session *s, const struct engine_connect *c, struct answer *a);
 void engine_helo(struct engine_session *s, const char *name, struct answer *a);
 void engine_mail(struct engine_session *s, const struct engine_mail *m, struct answer *a);
+/*
+ * engine_rcpt() for who must not wait: true with the answer in *a.  False: something is not known yet.  Then, while
+ * engine_is_waiting(), it can be tried again once the questions of engine_wait() are answered; else engine_rcpt() has to
+ * be called where it may wait.
+ */
+bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a);
+bool engine_is_waiting(struct engine_session *s);
+struct net_wait *engine_wait(struct engine_session *s);
 /*
  * Asks what engine_rcpt() will have to know of this recipient, as far as that can be said now; may wait for DNS, not for
  * Redis, and answers nothing.  So the questions of several sessions can leave together: engine_flush() sends them.  Both

@@ -100,6 +100,10 @@ struct check {
 	 * followed by ask, or, when an earlier check refused meanwhile, by cancel alone. */
 	void (*submit)(struct check_call *c);
 
+	/* Goes on without waiting: after submit() or start().  True when ask() or finish() would not wait any more.  NULL:
+	 * nobody knows. */
+	bool (*poll)(struct check_call *c);
+
 	/* EFFECT: ask sets every fact (idempotent per transaction and recipient); then exactly one of commit and cancel
 	 * (neither blocks).  peek sets the facts and writes nothing (`millgate explain`). */
 	void (*ask)(struct check_call *c);

@@ -44,7 +44,17 @@ struct net_dns_options {
 struct net *net_start(const struct net_redis_options *redis, const struct net_dns_options *dns,
 		      struct error_list *errors);
 
-/* Answers everything still open as unavailable, stops the thread, frees.  Nobody may be awaiting.  Clears *n. */
+/*
+ * The same on the thread of `host`, which outlives it, with clients of its own: for a configuration that may give way to
+ * another while the thread goes on.  Not on a loop thread.
+ */
+struct net *net_start_beside(struct net *host, const struct net_redis_options *redis, const struct net_dns_options *dns,
+			     struct error_list *errors);
+
+/*
+ * Lets leave what was told, answers everything still open as unavailable, stops the thread when it is its own, frees.
+ * Nobody may be awaiting.  Clears *n.  On the thread of its host it returns at once, and the rest follows.
+ */
 void net_stop(struct net **n);
 
 /* ---- Waiting ---- */
@@ -69,6 +79,10 @@ bool net_op_done(const struct net_op *op);
  * deadline.  True when all have.  A question's own time-out counts as an answer (unavailable).
  */
 bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms);
+
+/* For who works on the loop thread itself, and must not wait there: whether questions submitted with w are without an
+ * answer. */
+bool net_is_open(struct net_wait *w);
 
 /* ---- Counters, for the log, `doctor` and metrics ---- */
 

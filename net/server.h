@@ -15,7 +15,15 @@
 #include "util/sbuf.h"
 
 struct net_server;
+struct net_wait;
 struct listener;
+
+enum served {
+	SERVED,       /* the answer is complete */
+	SERVED_LAST,  /* it is, and the connection is to be closed */
+	SERVED_LATER, /* it needs the answers to questions that are under way */
+	SERVED_NOT    /* it needs a thread that may wait */
+};
 
 /*
  * Listens where a server will be started later: for sockets that only root may make, before privileges are dropped.
@@ -48,6 +56,13 @@ struct net_server_options {
 	void (*begin)(void *ctx, void **conn, const char *request, size_t n);
 	void (*prepare)(void *ctx, void *conn);
 	void (*flush)(void *ctx, void *conn);
+	/*
+	 * On the loop thread, before any worker; may be NULL.  Answers what can be answered without waiting for anybody.
+	 * SERVED_LATER: *wait, of a net on the same thread, has open questions (net_is_open()); they are flushed, and
+	 * attempt() is called again with the same request once all have their answers.  SERVED_NOT: a worker calls serve().
+	 */
+	enum served (*attempt)(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out,
+			       struct net_wait **wait);
 	/* The connection is gone, nothing is being served on it; on the loop thread: must not block.  Only when *conn was
 	 * set; may be NULL. */
 	void (*closed)(void *ctx, void *conn);
