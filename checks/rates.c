@@ -217,6 +217,18 @@ static void rates_submit(struct check_call *c)
 	run->sent = true;
 }
 
+static bool rates_poll(struct check_call *c)
+{
+	const struct rates_run *run = *c->slot;
+
+	if (run == NULL)
+		return false;
+	for (unsigned i = 0; run->sent && i < run->n; i++)
+		if (rates_grant_is_open(run->v[i].grant))
+			return false;
+	return true;
+}
+
 static void rates_ask(struct check_call *c)
 {
 	const struct rates_set *s = c->state;
@@ -284,6 +296,7 @@ const struct check rates_check = {
 	.release = rates_set_release,
 	.rules = rates_rules,
 	.submit = rates_submit,
+	.poll = rates_poll,
 	.ask = rates_ask,
 	.cancel = rates_cancel,
 	.peek = rates_peek,

@@ -22,6 +22,11 @@ void rates_grant_send(const struct check_call *c, struct rates_grant *g, enum ra
 	g->op = rates_script_ask(c->wait, &s->script, &q, verb);
 }
 
+bool rates_grant_is_open(const struct rates_grant *g)
+{
+	return g->op != NULL && !net_op_done(g->op);
+}
+
 /* What Redis says, or, when it says nothing, the daemon's own count. */
 static void read_answer(const struct check_call *c, struct rates_grant *g, enum rates_verb verb)
 {

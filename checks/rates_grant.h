@@ -27,6 +27,9 @@ struct rates_grant {
 
 void rates_grant_send(const struct check_call *c, struct rates_grant *g, enum rates_verb verb);
 
+/* Whether it was sent and has no answer yet. */
+bool rates_grant_is_open(const struct rates_grant *g);
+
 /* Waits for all that were sent; `ops` has room for n.  Then reads the answers.  With TAKE, being used up is told. */
 void rates_grant_collect(struct check_call *c, struct rates_grant *const *v, unsigned n, struct net_op **ops,
 			 enum rates_verb verb);

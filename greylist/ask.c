@@ -219,14 +219,21 @@ static void set_decision(struct check_call *c, struct grey_run *run, const struc
 
 /* Whether the two have met matters to who would have to wait: most mail comes from whom is known, and costs no such
  * question. */
-static unsigned ask_met(struct check_call *c, struct grey_run *run, const struct grey_answer *a)
+static void send_met(struct check_call *c, struct grey_run *run, const struct grey_answer *a)
 {
 	const struct grey_state *s = c->state;
 
-	if (a->decision != GREY_DEFER || !s->correspondents)
-		return GREY_MET_KEYS;
+	if (a->decision != GREY_DEFER || !s->correspondents || run->met_sent)
+		return;
+	run->met_sent = true;
 	grey_met_submit(c, s->prefix, &run->identity, &run->met);
-	(void)net_await(c->wait, run->met.op, GREY_MET_KEYS, c->deadline_ms);
+}
+
+static unsigned ask_met(struct check_call *c, struct grey_run *run, const struct grey_answer *a)
+{
+	send_met(c, run, a);
+	if (run->met_sent)
+		(void)net_await(c->wait, run->met.op, GREY_MET_KEYS, c->deadline_ms);
 	return grey_met_result(&run->met);
 }
 
@@ -242,6 +249,27 @@ static void take_answer(struct check_call *c, struct grey_run *run)
 	else
 		set_unavailable(c, v->kind == REDIS_ERROR ? arena_printf(c->arena, "Redis answers: %.200s", v->str)
 							  : "Redis answers with something else");
+}
+
+static bool is_open(const struct net_op *op)
+{
+	return op != NULL && !net_op_done(op);
+}
+
+bool grey_go_on(struct check_call *c, struct grey_run *run)
+{
+	struct grey_answer a;
+
+	if (!run->sent)
+		return true;
+	if (is_open(run->op))
+		return false;
+	if (grey_script_answer(redis_result(run->op), &a))
+		send_met(c, run, &a);
+	for (unsigned i = 0; i < GREY_MET_KEYS; i++)
+		if (is_open(run->met.op[i]))
+			return false;
+	return true;
 }
 
 void grey_collect(struct check_call *c, struct grey_run *run)

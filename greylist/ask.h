@@ -27,6 +27,7 @@ struct grey_run {
 	struct grey_identity identity;
 	struct grey_question question;
 	struct grey_met met;
+	bool met_sent;
 	const char *note; /* the triplet's key by a domain that SPF may yet confirm; NULL: there is no other */
 	struct net_op *op;
 	bool sent; /* and not collected yet */
@@ -36,6 +37,9 @@ struct grey_run {
 
 /* Sends the questions; mail that came by no network has none.  verb: of grey_script. */
 void grey_send(struct check_call *c, struct grey_run *run, const char *verb);
+
+/* Whether grey_collect() would not wait any more; sends what the answers give rise to. */
+bool grey_go_on(struct check_call *c, struct grey_run *run);
 
 /* Awaits them, and sets every fact. */
 void grey_collect(struct check_call *c, struct grey_run *run);

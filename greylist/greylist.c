@@ -129,6 +129,13 @@ static void grey_submit(struct check_call *c)
 		grey_send(c, run, "ask");
 }
 
+static bool grey_poll(struct check_call *c)
+{
+	struct grey_run *run = *c->slot;
+
+	return run != NULL && grey_go_on(c, run);
+}
+
 static void grey_ask(struct check_call *c)
 {
 	struct grey_run none = { .asked = false }, *run;
@@ -185,6 +192,7 @@ const struct check greylist_check = {
 	.prepare = grey_prepare,
 	.rules = grey_rules,
 	.submit = grey_submit,
+	.poll = grey_poll,
 	.ask = grey_ask,
 	.commit = grey_commit,
 	.cancel = grey_cancel,

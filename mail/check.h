@@ -100,8 +100,8 @@ struct check {
 	 * followed by ask, or, when an earlier check refused meanwhile, by cancel alone. */
 	void (*submit)(struct check_call *c);
 
-	/* Goes on without waiting: after submit() or start().  True when ask() or finish() would not wait any more.  NULL:
-	 * nobody knows. */
+	/* Goes on without waiting: after submit() or start().  True when ask() or finish(), or cancel() in their place, would
+	 * not wait any more.  NULL: nobody knows. */
 	bool (*poll)(struct check_call *c);
 
 	/* EFFECT: ask sets every fact (idempotent per transaction and recipient); then exactly one of commit and cancel

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 static struct {
+	struct net_op *first;
 	unsigned open, awaits;
 	int64_t deadline;
 } fake;
@@ -11,8 +12,18 @@ struct net_op *fake_net_op(void)
 {
 	struct net_op *op = calloc(1, sizeof *op);
 
-	fake.open += op != NULL;
+	if (op == NULL)
+		return NULL;
+	fake.open++;
+	op->next = fake.first;
+	fake.first = op;
 	return op;
+}
+
+void fake_net_answer(void)
+{
+	for (struct net_op *op = fake.first; op != NULL; op = op->next)
+		op->done = true;
 }
 
 unsigned fake_net_open(void)
@@ -32,8 +43,13 @@ int64_t fake_net_deadline(void)
 
 void net_op_free(struct net_op **op)
 {
+	struct net_op **p = &fake.first;
+
 	if (*op == NULL)
 		return;
+	while (*p != *op)
+		p = &(*p)->next;
+	*p = (*op)->next;
 	fake.open--;
 	free(*op);
 	*op = NULL;

@@ -16,12 +16,16 @@
 /* ---- Waiting (fake_net.c) ---- */
 
 struct net_op {
+	struct net_op *next; /* of those not given back */
 	bool done;
 	struct dns_answer dns;
 	struct redis_value redis;
 };
 
 struct net_op *fake_net_op(void);
+
+/* Answers every question that is open: Redis's, with what was laid out when it was asked. */
+void fake_net_answer(void);
 
 /* Questions not given back with net_op_free(); calls of net_await(); the last one's deadline. */
 unsigned fake_net_open(void);

@@ -433,6 +433,45 @@ static void test_except(void)
 }
 
 /* The engine sends the question early, so that it shares a round trip with others'. */
+static void test_poll(void)
+{
+	struct check_fixture f;
+	struct check_call c;
+	unsigned awaits = fake_net_awaits();
+
+	reset();
+	(void)fixture_load(&f, &rates_check, conf);
+	fixture_client(&f, "192.0.2.1");
+	fixture_mail(&f, "eve@example.org", "alice");
+	(void)fixture_rcpt(&f, "bob@example.net");
+	c = fixture_call(&f, NULL);
+	fake_redis_silent(true);
+	ok(!f.def->poll(&c), "not before it was submitted");
+	f.def->submit(&c);
+	ok(!f.def->poll(&c), "there are no answers yet");
+	fake_net_answer();
+	ok(f.def->poll(&c), "now there are");
+	is_str(fixture_fact(&f, FACT_RATE), "(unknown)", "nothing is set");
+	is_int(fake_net_awaits() - awaits, 0, "nor waited for");
+	is_str(ask(&f), "(absent)", "asking says it");
+	ok(f.def->poll(&c), "from then on it does not wait");
+	is_int(taken(BY_IP), 1, "taken once");
+	cancel(&f, NULL);
+
+	fake_redis_silent(false);
+	limit(BY_IP, 0);
+	is_str(ask(&f), "ip", "a rate is used up");
+	(void)fixture_rcpt(&f, "carol@example.net");
+	c = fixture_call(&f, NULL);
+	fake_redis_silent(true);
+	f.def->submit(&c);
+	ok(f.def->poll(&c), "a message that is refused already asks for nothing");
+	is_str(ask(&f), "ip", "and is refused");
+	cancel(&f, NULL);
+	is_int(fake_net_open(), 0, "every question was given back");
+	fixture_free(&f);
+}
+
 static void test_submit(void)
 {
 	struct check_fixture f;
@@ -596,6 +635,7 @@ int main(void)
 	test_hold();
 	test_except();
 	test_submit();
+	test_poll();
 	test_no_memory();
 	test_peek();
 	test_rules();

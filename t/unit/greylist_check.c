@@ -323,6 +323,74 @@ static void test_met(struct check_fixture *f)
 }
 
 /* The engine sends the question early, so that it shares a round trip with others'. */
+static void test_poll(struct check_fixture *f)
+{
+	struct check_call c;
+	unsigned awaits = fake_net_awaits();
+
+	answers(GREY_DEFER, 10000, 18000000);
+	fake_redis_silent(true);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	ok(!f->def->poll(&c), "not before it was submitted");
+	f->def->submit(&c);
+	ok(!f->def->poll(&c) && !f->def->poll(&c), "there is no answer yet");
+	is_str(fake_redis_asked(), KEY " ask" TIMES, "one question");
+	fake_net_answer();
+	ok(!f->def->poll(&c) && !f->def->poll(&c), "who would have to wait may have met the recipient");
+	is_str(fake_redis_asked(), KEY " ask" TIMES MET, "which is asked once");
+	fake_net_answer();
+	ok(f->def->poll(&c), "now all is known");
+	is_str(fixture_fact(f, FACT_GREYLIST), "(unknown)", "nothing is set");
+	is_int(fake_net_awaits() - awaits, 0, "nor waited for");
+	is_str(ask(f), "defer", "asking says it");
+	ok(f->def->poll(&c), "from then on it does not wait");
+	is_str(fake_redis_asked(), KEY " ask" TIMES MET, "nor ask");
+
+	answers(GREY_DEFER, 10000, 18000000);
+	met = "millgate:met:{alice@example.org}:bob@example.net";
+	fake_redis_silent(true);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_net_answer();
+		ok(f->def->poll(&c) == (i > 0), "one answer after the other");
+	}
+	is_str(ask(f), "met", "a correspondent is found");
+
+	answers(GREY_KNOWN, 0, 14 * (int64_t)DAY_MS);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	ok(f->def->poll(&c), "who is known has one question");
+	is_str(ask(f), "known", "with its answer");
+
+	answers(GREY_DEFER, 10000, 18000000);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	fake_redis_silent(true);
+	ok(!f->def->poll(&c), "a question more");
+	f->def->cancel(&c);
+	is_int(fake_net_open(), 0, "is given back by cancel");
+
+	fake_redis_answers(NULL);
+	fake_redis_silent(false);
+	mail(f, "192.0.2.77", "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	ok(f->def->poll(&c), "nobody waits for a Redis that is away");
+	is_str(ask(f), "(unavailable: Redis is away)", "it is said");
+
+	mail(f, NULL, "alice@example.org");
+	c = fixture_call(f, NULL);
+	f->def->submit(&c);
+	ok(f->def->poll(&c), "nor in a session without an address");
+	is_str(ask(f), "(absent)", "which is not asked about");
+	is_int(fake_net_open(), 0, "every question was given back");
+}
+
 static void test_submit(struct check_fixture *f)
 {
 	struct check_call c;
@@ -477,6 +545,7 @@ int main(void)
 	test_passed(&f);
 	test_met(&f);
 	test_submit(&f);
+	test_poll(&f);
 	test_note(&f);
 	test_no_memory(&f);
 	test_peek(&f);
