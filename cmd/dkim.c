@@ -65,7 +65,7 @@ static int check(const struct command_call *call, struct arena *a, struct error_
 
 	/* The engine has found the file fine; it is read again, since the engine keeps the sections to itself. */
 	if (engine != NULL && (c.root = conf_load(call->conf, a, errors)) != NULL &&
-	    (loop = loop_start(engine_settings(engine), errors)) != NULL &&
+	    (loop = loop_start(engine_settings(engine), NULL, errors)) != NULL &&
 	    (c.wait = net_wait_new(loop_net(loop))) != NULL) {
 		c.deadline_ms = clock_mono_ms() + engine_settings(engine)->dns.timeout;
 		if (dk_admin_check(&c, a, &found, errors) == 0)

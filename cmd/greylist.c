@@ -70,7 +70,7 @@ static int open_session(const struct command_call *call, struct session *s)
 	if (root == NULL || errors.errors > 0 ||
 	    conf_bind(&grey_settings_table, conf_child(root, "greylist"), &s->settings, NULL, s->arena, &errors) != 0)
 		goto fail;
-	s->loop = loop_start(set, &errors);
+	s->loop = loop_start(set, NULL, &errors);
 	if (s->loop == NULL)
 		goto fail;
 	s->admin = (struct grey_admin){ .wait = net_wait_new(loop_net(s->loop)),

@@ -55,7 +55,7 @@ static int open_session(const struct command_call *call, struct session *s)
 	}
 	if (read_rates(call, s, &errors) != 0)
 		goto done;
-	s->loop = loop_start(set, &errors);
+	s->loop = loop_start(set, NULL, &errors);
 	if (s->loop == NULL)
 		goto done;
 	s->admin.wait = net_wait_new(loop_net(s->loop));

@@ -26,7 +26,8 @@ struct engine {
 	pthread_cond_t idle; /* signalled when the last open transaction ends */
 	struct snapshot *current;
 	struct keeper *keeper;
-	struct loop *base;           /* serves the control socket for as long as the engine lives; knows no Redis */
+	struct loop *
+		base; /* the thread of all loops, and of the sockets, for as long as the engine lives; knows no Redis */
 	struct engine_session *open; /* all open transactions */
 	unsigned n_open, n_parked;   /* how many of them a drain waits for, and the others */
 	struct twins *twins;
@@ -82,7 +83,7 @@ int engine_start(struct engine *e, struct error_list *errors)
 	e->base = loop_start_bare(errors);
 	if (e->base == NULL)
 		return -1;
-	e->current->loop = loop_start(&e->current->set, errors);
+	e->current->loop = loop_start(&e->current->set, loop_net(e->base), errors);
 	if (e->current->loop == NULL)
 		return -1;
 	e->keeper = keeper_start(e, errors);
@@ -160,7 +161,7 @@ static int reload(struct engine *e, struct error_list *errors)
 	if (e->current->loop != NULL && loop_fits(e->current->loop, &fresh->set))
 		fresh->loop = loop_ref(e->current->loop);
 	else
-		fresh->loop = loop_start(&fresh->set, errors);
+		fresh->loop = loop_start(&fresh->set, loop_net(e->base), errors);
 	if (fresh->loop == NULL) {
 		snapshot_unref(&fresh);
 		return -1;

@@ -60,7 +60,7 @@ static int read_password(const struct redis_settings *set, char *buf, size_t siz
 	return 0;
 }
 
-struct loop *loop_start(const struct engine_settings *set, struct error_list *errors)
+struct loop *loop_start(const struct engine_settings *set, struct net *host, struct error_list *errors)
 {
 	char password[PASSWORD_MAX];
 	struct net_redis_options redis = { .server = set->redis.server[0] != '\0' ? set->redis.server : NULL,
@@ -84,7 +84,7 @@ struct loop *loop_start(const struct engine_settings *set, struct error_list *er
 		servers[i] = set->dns.servers.v[i].s;
 	dns.servers = servers;
 	atomic_init(&l->refs, 1);
-	l->net = net_start(&redis, &dns, errors);
+	l->net = host != NULL ? net_start_beside(host, &redis, &dns, errors) : net_start(&redis, &dns, errors);
 	if (l->net == NULL)
 		goto fail;
 	free(servers);

@@ -132,7 +132,7 @@ static void start_question(struct net *n, struct net_task *t)
 		return;
 	}
 	op->dns.owner = d;
-	op->deadline_ms = n->now_ms + d->timeout_ms;
+	op->deadline_ms = n->loop->now_ms + d->timeout_ms;
 	op_list_add(&d->open, op);
 	rc = ub_resolve_event(d->ub, op->room, op->dns.type, CLASS_IN, op, resolved, NULL);
 	if (rc != 0) { /* it has not called back, and will not */
@@ -140,7 +140,7 @@ static void start_question(struct net *n, struct net_task *t)
 		refuse(n, op, ub_strerror(rc));
 		return;
 	}
-	set_timer(d, n->now_ms);
+	set_timer(d, n->loop->now_ms);
 }
 
 /* libunbound takes many seconds over a dead server, so each question has our own time-out. */
@@ -175,12 +175,12 @@ struct dns *dns_new(struct net *n, const struct net_dns_options *o, struct error
 	}
 	d->net = n;
 	d->timeout_ms = o->timeout_ms;
-	d->timer = evtimer_new(n->base, timer_fired, d);
+	d->timer = evtimer_new(n->loop->base, timer_fired, d);
 	if (d->timer == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
 		goto fail;
 	}
-	d->ub = dns_context_new(n->base, o, errors);
+	d->ub = dns_context_new(n->loop->base, o, errors);
 	if (d->ub == NULL)
 		goto fail;
 	return d;

@@ -9,9 +9,9 @@
 struct dns;
 
 struct dns *dns_new(struct net *n, const struct net_dns_options *o, struct error_list *errors);
-/* Answers all open questions.  Loop thread, as the last thing it does. */
+/* Answers all open questions.  Loop thread, as the last thing before it is freed. */
 void dns_close(struct dns *d);
-/* After the loop thread has ended, or before it began.  Clears *d; tolerates NULL. */
+/* On the loop thread, or when that does not run.  Clears *d; tolerates NULL. */
 void dns_free(struct dns **d);
 
 #endif

@@ -8,8 +8,9 @@ libnet_a_SOURCES = \
 	net/host.c net/host.h \
 	net/limits.h \
 	net/listener.c net/listener.h \
-	net/loop.c net/loop.h net/net.h \
+	net/loop.c net/loop.h \
 	net/mail_out.c net/mail_out.h \
+	net/net.c net/net.h \
 	net/redis.c net/redis.h \
 	net/redis_command.c \
 	net/redis_conn.c net/redis_conn.h \

@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "net/dns_ask.h"
 #include "net/limits.h"
 #include "net/op.h"
 #include "net/redis_conn.h"
@@ -15,25 +15,34 @@
 
 enum { MS_PER_S = 1000, US_PER_MS = 1000 };
 
+/* The loop of this thread; NULL: it is none. */
+static _Thread_local const struct net_loop *here;
+
+bool net_loop_is_here(const struct net_loop *l)
+{
+	return here == l;
+}
+
 /* ---- The queue ---- */
 
 static void post(struct net *n, struct net_tasks *tasks, bool later)
 {
 	static const uint64_t one = 1;
+	struct net_loop *l = n->loop;
 	bool wake;
 
-	pthread_mutex_lock(&n->lock);
-	net_tasks_move(&n->queue, tasks);
-	n->late += later;
-	wake = n->asleep && !(later && n->soon && n->late < LOOP_MAX_LATE);
-	if (wake)
-		n->asleep = false;
-	pthread_mutex_unlock(&n->lock);
-	if (!wake)
-		return;
-	net_count(&n->stats.wakeups);
+	pthread_mutex_lock(&l->lock);
+	net_tasks_move(&l->queue, tasks);
+	l->late += later;
+	l->due = l->due || !later;
+	wake = l->asleep && !net_loop_is_here(l) && !(later && l->soon && l->late < LOOP_MAX_LATE);
+	if (wake) {
+		l->asleep = false;
+		net_count(&n->stats.wakeups); /* n may be gone as soon as the lock is */
+	}
+	pthread_mutex_unlock(&l->lock);
 	/* The counter is never read back, so it could only refuse after 2^64 writes; EINTR is not among its errors. */
-	if (write(n->wake_fd, &one, sizeof(one)) < 0)
+	if (wake && write(l->wake_fd, &one, sizeof(one)) < 0)
 		abort();
 }
 
@@ -47,13 +56,36 @@ void net_post_later(struct net *n, struct net_tasks *tasks)
 	post(n, tasks, true);
 }
 
+void net_latch_init(struct net_latch *l)
+{
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->cond, NULL);
+	l->open = false;
+}
+
+void net_latch_open(struct net_latch *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->open = true;
+	pthread_cond_signal(&l->cond); /* under the lock: it ends with the waiter's stack frame */
+	pthread_mutex_unlock(&l->lock);
+}
+
+void net_latch_wait(struct net_latch *l)
+{
+	pthread_mutex_lock(&l->lock);
+	while (!l->open)
+		pthread_cond_wait(&l->cond, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_destroy(&l->lock);
+	pthread_cond_destroy(&l->cond);
+}
+
 struct call {
 	struct net_task task;
 	void (*run)(void *arg);
 	void *arg;
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	bool done;
+	struct net_latch done;
 };
 
 static void run_call(struct net *n, struct net_task *t)
@@ -62,31 +94,26 @@ static void run_call(struct net *n, struct net_task *t)
 
 	(void)n;
 	c->run(c->arg);
-	pthread_mutex_lock(&c->lock);
-	c->done = true;
-	pthread_cond_signal(&c->cond); /* under the lock: c ends with the caller's stack frame */
-	pthread_mutex_unlock(&c->lock);
+	net_latch_open(&c->done);
 }
 
 void net_call(struct net *n, void (*run)(void *arg), void *arg)
 {
-	struct call c = { .task.run = run_call, .run = run, .arg = arg };
+	struct call c = { .task = { .net = n, .run = run_call }, .run = run, .arg = arg };
 	struct net_tasks one = { 0 };
 
-	pthread_mutex_init(&c.lock, NULL);
-	pthread_cond_init(&c.cond, NULL);
+	if (net_loop_is_here(n->loop)) {
+		run(arg);
+		return;
+	}
+	net_latch_init(&c.done);
 	net_tasks_add(&one, &c.task);
 	net_post(n, &one);
-	pthread_mutex_lock(&c.lock);
-	while (!c.done)
-		pthread_cond_wait(&c.cond, &c.lock);
-	pthread_mutex_unlock(&c.lock);
-	pthread_mutex_destroy(&c.lock);
-	pthread_cond_destroy(&c.cond);
+	net_latch_wait(&c.done);
 }
 
 /* Runs some of the tasks: one session with very many must not keep the answers of others waiting. */
-static void run_tasks(struct net *n, struct net_tasks *tasks)
+static void run_tasks(struct net_tasks *tasks)
 {
 	for (unsigned i = 0; i < LOOP_MAX_TASKS && tasks->first != NULL; i++) {
 		struct net_task *t = tasks->first;
@@ -94,67 +121,95 @@ static void run_tasks(struct net *n, struct net_tasks *tasks)
 		tasks->first = t->next;
 		if (tasks->first == NULL)
 			tasks->last = NULL;
-		t->run(n, t); /* may free it */
+		t->run(t->net, t); /* may free it */
 	}
 }
 
 /*
- * Takes what is queued.  With nothing there the loop is marked asleep under the same lock, so that whoever adds a task
- * from now on writes to wake_fd.  False: time to leave.
+ * Whether there is nothing to do but to wait for events; what has time may wait for company, while the linger timer runs.
+ * Then the loop is marked asleep under the same lock, so that whoever adds a task from now on writes to wake_fd.
  */
-static bool take_tasks(struct net *n, struct net_tasks *tasks)
+static bool may_sleep(struct net_loop *l, const struct net_tasks *tasks)
 {
-	bool stay;
+	pthread_mutex_lock(&l->lock);
+	l->asleep = tasks->first == NULL && !l->due && (l->late == 0 || (l->lingering && l->late < LOOP_MAX_LATE));
+	l->soon = l->lingering;
+	pthread_mutex_unlock(&l->lock);
+	return l->asleep;
+}
 
-	pthread_mutex_lock(&n->lock);
-	net_tasks_move(tasks, &n->queue);
-	n->late = 0;
-	n->asleep = tasks->first == NULL;
-	n->soon = n->lingering;
-	stay = !n->stopping || tasks->first != NULL || redis_is_telling(n->redis);
-	pthread_mutex_unlock(&n->lock);
-	return stay;
+/* Takes what is queued.  True: the thread is to stop, and behind what was taken nothing will be handed to it. */
+static bool take_tasks(struct net_loop *l, struct net_tasks *tasks)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&l->lock);
+	net_tasks_move(tasks, &l->queue);
+	l->due = false;
+	l->late = 0;
+	l->asleep = false;
+	stopping = l->stopping;
+	pthread_mutex_unlock(&l->lock);
+	return stopping;
 }
 
 /* ---- The thread ---- */
 
 static void lingered(evutil_socket_t fd, short what, void *arg)
 {
-	struct net *n = arg;
+	struct net_loop *l = arg;
 
 	(void)fd;
 	(void)what;
-	n->lingering = false;
+	l->lingering = false;
 }
 
 /* Who was busy does not sleep for good at once: what has time may come, and need not wake it. */
-static void linger(struct net *n)
+static void linger(struct net_loop *l)
 {
-	if (n->lingering || !n->worked)
+	if (l->lingering || !l->worked)
 		return;
-	n->worked = false;
-	n->lingering = net_timer_add(n->linger, LOOP_LINGER_MS) == 0;
+	l->worked = false;
+	l->lingering = net_timer_add(l->linger, LOOP_LINGER_MS) == 0;
+}
+
+/* Something is left to do before the thread can end. */
+static bool is_busy(struct net_loop *l, const struct net_tasks *tasks)
+{
+	bool queued;
+
+	pthread_mutex_lock(&l->lock);
+	queued = l->queue.first != NULL; /* by this thread itself */
+	pthread_mutex_unlock(&l->lock);
+	return queued || tasks->first != NULL || !l->nets->host || redis_is_telling(l->nets->redis);
+}
+
+static void push_all(struct net_loop *l)
+{
+	for (struct net *n = l->nets; n != NULL; n = n->next)
+		redis_push(n->redis);
 }
 
 static void *loop_main(void *arg)
 {
-	struct net *n = arg;
+	struct net_loop *l = arg;
 	struct net_tasks tasks = { 0 };
+	bool stopping;
 
-	for (linger(n); take_tasks(n, &tasks); linger(n)) {
-		event_base_loop(n->base, tasks.first == NULL ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
-		if (tasks.first == NULL)
-			(void)take_tasks(n, &tasks);
-		n->now_ms = clock_mono_ms();
-		n->worked = n->worked || tasks.first != NULL;
-		run_tasks(n, &tasks);
-		redis_push(n->redis);
-		wait_wake_all(n);
-	}
-	n->closing = true;
-	dns_close(n->dns);
-	redis_close(n->redis);
-	wait_wake_all(n);
+	here = l;
+	do {
+		linger(l);
+		event_base_loop(l->base, may_sleep(l, &tasks) ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		stopping = take_tasks(l, &tasks);
+		l->now_ms = clock_mono_ms();
+		l->worked = l->worked || tasks.first != NULL;
+		run_tasks(&tasks);
+		push_all(l);
+		net_drop_leaving(l);
+		wait_wake_all(l);
+	} while (!stopping || is_busy(l, &tasks));
+	net_close(l->nets);
+	wait_wake_all(l);
 	return NULL;
 }
 
@@ -173,19 +228,24 @@ int net_timer_add(struct event *timer, int64_t ms)
 	return event_add(timer, &tv);
 }
 
+/* ---- Starting and stopping ---- */
+
 /* No signal is for the loop thread: libmilter's own thread waits for them. */
-static int start_thread(struct net *n)
+int net_loop_start(struct net_loop *l, struct error_list *errors)
 {
 	sigset_t all, before;
 	int rc;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&n->thread, NULL, loop_main, n);
+	rc = pthread_create(&l->thread, NULL, loop_main, l);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
-		(void)pthread_setname_np(n->thread, "loop"); /* for top -H and gdb */
-	return rc;
+	if (rc != 0) {
+		error_add(errors, NULL, 0, "cannot start the event loop's thread: %s", strerror(rc));
+		return -1;
+	}
+	(void)pthread_setname_np(l->thread, "loop"); /* for top -H and gdb */
+	return 0;
 }
 
 static struct event_base *new_base(void)
@@ -203,73 +263,39 @@ static struct event_base *new_base(void)
 	return base;
 }
 
-static int open_loop(struct net *n)
+static int open_loop(struct net_loop *l)
 {
-	n->base = new_base();
-	if (n->base == NULL)
+	l->base = new_base();
+	if (l->base == NULL)
 		return -1;
-	n->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (n->wake_fd < 0)
+	l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (l->wake_fd < 0)
 		return -1;
-	n->wake_event = event_new(n->base, n->wake_fd, EV_READ | EV_ET | EV_PERSIST, woken, NULL);
-	if (n->wake_event == NULL)
+	l->wake_event = event_new(l->base, l->wake_fd, EV_READ | EV_ET | EV_PERSIST, woken, NULL);
+	if (l->wake_event == NULL)
 		return -1;
-	n->linger = event_new(n->base, -1, 0, lingered, n);
-	if (n->linger == NULL)
+	l->linger = event_new(l->base, -1, 0, lingered, l);
+	if (l->linger == NULL)
 		return -1;
-	return event_add(n->wake_event, NULL);
+	return event_add(l->wake_event, NULL);
 }
 
-static void free_all(struct net *n)
+struct net_loop *net_loop_new(struct error_list *errors)
 {
-	dns_free(&n->dns);
-	redis_free(&n->redis);
-	if (n->linger != NULL)
-		event_free(n->linger);
-	if (n->wake_event != NULL)
-		event_free(n->wake_event);
-	if (n->wake_fd >= 0)
-		close(n->wake_fd);
-	if (n->base != NULL)
-		event_base_free(n->base);
-	pthread_mutex_destroy(&n->lock);
-	free(n);
-}
+	struct net_loop *l = calloc(1, sizeof(*l));
 
-struct net *net_start(const struct net_redis_options *redis, const struct net_dns_options *dns,
-		      struct error_list *errors)
-{
-	struct net *n = calloc(1, sizeof(*n));
-	int rc;
-
-	if (n == NULL || pthread_mutex_init(&n->lock, NULL) != 0) {
-		free(n);
+	if (l == NULL || pthread_mutex_init(&l->lock, NULL) != 0) {
+		free(l);
 		error_add(errors, NULL, 0, "out of memory");
 		return NULL;
 	}
-	n->wake_fd = -1;
-	n->now_ms = clock_mono_ms();
-	if (open_loop(n) != 0) {
+	l->wake_fd = -1;
+	l->now_ms = clock_mono_ms();
+	if (open_loop(l) != 0) {
 		error_add(errors, NULL, 0, "cannot set up the event loop: %s", strerror(errno));
-		goto fail;
+		net_loop_free(&l);
 	}
-	n->dns = dns_new(n, dns, errors);
-	if (n->dns == NULL)
-		goto fail;
-	if (redis != NULL && redis->server != NULL) {
-		n->redis = redis_new(n, redis, errors);
-		if (n->redis == NULL)
-			goto fail;
-	}
-	rc = start_thread(n);
-	if (rc != 0) {
-		error_add(errors, NULL, 0, "cannot start the event loop's thread: %s", strerror(rc));
-		goto fail;
-	}
-	return n;
-fail:
-	free_all(n);
-	return NULL;
+	return l;
 }
 
 static void nothing(struct net *n, struct net_task *t)
@@ -278,36 +304,35 @@ static void nothing(struct net *n, struct net_task *t)
 	(void)t;
 }
 
-void net_stop(struct net **n)
+void net_loop_stop(struct net_loop *l, struct net *host)
 {
-	struct net_task last = { .run = nothing };
+	struct net_task last = { .net = host, .run = nothing };
 	struct net_tasks one = { 0 };
 
-	if (*n == NULL)
-		return;
-	pthread_mutex_lock(&(*n)->lock);
-	(*n)->stopping = true;
-	pthread_mutex_unlock(&(*n)->lock);
+	assert(!net_loop_is_here(l)); /* it would wait for itself */
+	pthread_mutex_lock(&l->lock);
+	l->stopping = true;
+	pthread_mutex_unlock(&l->lock);
 	net_tasks_add(&one, &last);
-	net_post(*n, &one);
-	pthread_join((*n)->thread, NULL);
-	free_all(*n);
-	*n = NULL;
+	net_post(host, &one);
+	pthread_join(l->thread, NULL);
 }
 
-void net_counters(struct net *n, struct net_counters *out)
+void net_loop_free(struct net_loop **lp)
 {
-	*out = (struct net_counters){
-		.dns_questions = atomic_load_explicit(&n->stats.dns_questions, memory_order_relaxed),
-		.dns_failures = atomic_load_explicit(&n->stats.dns_failures, memory_order_relaxed),
-		.dns_timeouts = atomic_load_explicit(&n->stats.dns_timeouts, memory_order_relaxed),
-		.redis_commands = atomic_load_explicit(&n->stats.redis_commands, memory_order_relaxed),
-		.redis_failures = atomic_load_explicit(&n->stats.redis_failures, memory_order_relaxed),
-		.redis_timeouts = atomic_load_explicit(&n->stats.redis_timeouts, memory_order_relaxed),
-		.redis_connects = atomic_load_explicit(&n->stats.redis_connects, memory_order_relaxed),
-		.redis_errors = atomic_load_explicit(&n->stats.redis_errors, memory_order_relaxed),
-		.wakeups = atomic_load_explicit(&n->stats.wakeups, memory_order_relaxed),
-		.redis_up = n->redis != NULL && redis_is_up(n->redis),
-		.redis_failing = n->redis != NULL && redis_is_failing(n->redis),
-	};
+	struct net_loop *l = *lp;
+
+	*lp = NULL;
+	if (l == NULL)
+		return;
+	if (l->linger != NULL)
+		event_free(l->linger);
+	if (l->wake_event != NULL)
+		event_free(l->wake_event);
+	if (l->wake_fd >= 0)
+		close(l->wake_fd);
+	if (l->base != NULL)
+		event_base_free(l->base);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
 }

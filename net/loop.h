@@ -1,8 +1,10 @@
 /*
  * The loop thread: what the parts of net/ share.  Only net/ includes this.
  *
- * A task is anything that another thread hands to the loop: questions, commands, a server's connections.  They run on
- * the loop thread in the order in which they were handed over.
+ * A task is anything that is handed to the loop: questions, commands, a server's connections.  They run on the loop
+ * thread in the order in which they were handed over.
+ *
+ * Several `struct net` may be on one thread: that of the host, which is there first and last, and those beside it.
  */
 #ifndef MILLGATE_NET_LOOP_H
 #define MILLGATE_NET_LOOP_H
@@ -17,6 +19,7 @@
 
 struct net_task {
 	struct net_task *next;
+	struct net *net; /* whose it is */
 	void (*run)(struct net *n, struct net_task *t);
 };
 
@@ -57,32 +60,61 @@ struct net_stats {
 struct dns;
 struct redis;
 
-struct net {
+/* The thread. */
+struct net_loop {
 	/* immutable once the thread runs */
 	struct event_base *base;
 	struct event *wake_event;
-	struct dns *dns;
-	struct redis *redis; /* NULL: no Redis */
 	pthread_t thread;
 	int wake_fd;
-
-	struct net_stats stats;
 
 	/* under lock */
 	pthread_mutex_t lock;
 	struct net_tasks queue;
+	bool due;      /* among them are such as have no time */
+	unsigned late; /* how many of them have */
 	bool asleep;   /* the loop may be about to block: whoever adds a task must write to wake_fd */
 	bool soon;     /* asleep, but for no longer than LOOP_LINGER_MS: what has time need not wake it */
-	unsigned late; /* tasks in the queue that did not */
 	bool stopping; /* leave the loop once the queue is empty */
 
 	/* owned by the loop thread */
+	struct net *nets;         /* all that are on it, the host last */
 	struct net_wait *to_wake; /* waits whose last answer came in this round */
 	int64_t now_ms;           /* clock_mono_ms() at the start of this round */
-	bool closing;             /* every new question is answered unavailable */
 	struct event *linger;     /* ends a sleep, so that what did not wake the loop is seen */
 	bool lingering;           /* it is pending */
 	bool worked;              /* tasks were run since it was set */
+};
+
+/* What one thread waits for, and another lets happen, once. */
+struct net_latch {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool open;
+};
+void net_latch_init(struct net_latch *l);
+void net_latch_open(struct net_latch *l);
+/* Waits, and destroys it. */
+void net_latch_wait(struct net_latch *l);
+
+/* One set of clients on a loop thread. */
+struct net {
+	/* immutable once it runs */
+	struct net_loop *loop;
+	bool host; /* the loop is its own */
+	struct dns *dns;
+	struct redis *redis; /* NULL: no Redis */
+
+	struct net_stats stats;
+
+	/* owned by the loop thread */
+	struct net *next;
+	bool closing; /* every new question is answered unavailable */
+	bool leaving; /* it goes once what was told has left */
+
+	/* for leaving */
+	struct net_task leave;
+	struct net_latch *gone; /* opened then; NULL: nobody waits */
 };
 
 static inline void net_count(atomic_uint_fast64_t *counter)
@@ -96,10 +128,29 @@ void net_post(struct net *n, struct net_tasks *tasks);
 /* The same for what has time: under load it goes with the next that wakes the loop, at the latest after LOOP_LINGER_MS. */
 void net_post_later(struct net *n, struct net_tasks *tasks);
 
-/* Runs task on the loop thread and waits until it has run.  Not on the loop thread. */
+/* Runs `run` on the loop thread and waits until it has run; on that thread itself: runs it. */
 void net_call(struct net *n, void (*run)(void *arg), void *arg);
 
 /* ev_timer of libevent with milliseconds; 0 or -1.  Loop thread. */
 int net_timer_add(struct event *timer, int64_t ms);
+
+/* Whether the calling thread is this loop's. */
+bool net_loop_is_here(const struct net_loop *l);
+
+/* ---- Between loop.c and net.c ---- */
+
+/* A loop that does not run yet; NULL with an error added. */
+struct net_loop *net_loop_new(struct error_list *errors);
+/* Starts the thread: 0, or -1 with an error added; and ends it, once the nets beside the host are gone, and nothing is
+ * to be done any more. */
+int net_loop_start(struct net_loop *l, struct error_list *errors);
+void net_loop_stop(struct net_loop *l, struct net *host);
+/* Of one that does not run (any more). */
+void net_loop_free(struct net_loop **l);
+
+/* Answers all that is open.  Loop thread. */
+void net_close(struct net *n);
+/* Drops those that are to leave and have nothing to tell any more.  Loop thread. */
+void net_drop_leaving(struct net_loop *l);
 
 #endif

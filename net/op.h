@@ -34,6 +34,7 @@ struct net_op {
 	/* owned by the loop thread */
 	struct net_op *prev, *next;
 	int64_t deadline_ms;
+	bool given_up; /* by a submitter on the loop thread */
 
 	/* the answer: written by the loop, read-only once done */
 	union {
@@ -49,11 +50,11 @@ struct net_op {
 			uint16_t type;
 		} dns;
 		struct {
-			const struct redis_script *script; /* NULL: a plain command */
-			uint32_t family;                   /* a number that commands of one name, or script, share */
-			size_t words;                      /* of a script's command */
-			size_t tail;                       /* where in room[] numkeys stands, for EVAL */
-			size_t command_n;                  /* bytes of the command in room[] */
+			const char *script; /* its text; NULL: a plain command */
+			uint32_t family;    /* a number that commands of one name, or script, share */
+			size_t words;       /* of a script's command */
+			size_t tail;        /* where in room[] numkeys stands, for EVAL */
+			size_t command_n;   /* bytes of the command in room[] */
 		} redis;
 	};
 
@@ -88,6 +89,12 @@ void *op_answer_room(struct net_op *op, size_t n);
 struct net *wait_net(const struct net_wait *w);
 
 /* Wakes those whose answers have all come; at the end of each round.  Loop thread. */
-void wait_wake_all(struct net *n);
+void wait_wake_all(struct net_loop *l);
+
+/*
+ * Sends what was submitted, and has then(arg) called at the end of the round in which the last question submitted with w,
+ * of which one is open, is answered.  That comes without fail, and once; one caller at a time.  Loop thread.
+ */
+void wait_then(struct net_wait *w, void (*then)(void *arg), void *arg);
 
 #endif

@@ -1,7 +1,6 @@
 #include "net/redis.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "net/op.h"
@@ -9,6 +8,7 @@
 #include "net/redis_reply.h"
 #include "net/resp.h"
 #include "net/sha1.h"
+#include "util/sbuf.h"
 
 static const struct redis_value not_awaited = { .kind = REDIS_UNAVAILABLE,
 						.str = "no answer yet",
@@ -52,12 +52,12 @@ static struct net_op *new_command(struct net_wait *w, const struct redis_word *h
 }
 
 /* FNV-1a: tells commands apart, no more. */
-static uint32_t family_of(const struct redis_word *word)
+static uint32_t family_of(const char *p, size_t n)
 {
 	uint32_t h = 2166136261U;
 
-	for (size_t i = 0; i < word->n; i++)
-		h = (h ^ (unsigned char)word->p[i]) * 16777619U;
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)p[i]) * 16777619U;
 	return h;
 }
 
@@ -69,28 +69,31 @@ static struct net_op *command(struct net_wait *w, const struct redis_word *words
 		net_count(&wait_net(w)->stats.redis_failures);
 		return NULL;
 	}
-	op->redis.family = family_of(words);
+	op->redis.family = family_of(words->p, words->n);
 	return submit(w, op, told);
 }
 
 static struct net_op *script_command(struct net_wait *w, const struct redis_script *s, size_t n_keys,
 				     const struct redis_word *words, size_t n, bool told)
 {
-	enum { NUMBER_SIZE = 24 };
+	enum { NUMBER_SIZE = 24, DIGEST_ENOUGH = 8 };
 	char number[NUMBER_SIZE];
+	struct sbuf b;
 	struct redis_word head[] = { { "EVALSHA", sizeof("EVALSHA") - 1 }, { s->sha1, sizeof(s->sha1) - 1 }, { 0 } };
 	const size_t n_head = sizeof(head) / sizeof(head[0]);
 	struct net_op *op;
 
 	assert(n_keys <= n);
-	head[2] = (struct redis_word){ number, (size_t)snprintf(number, sizeof(number), "%zu", n_keys) };
+	sbuf_fixed(&b, number, sizeof(number));
+	sbuf_add_num(&b, (long long)n_keys);
+	head[2] = (struct redis_word){ b.p, b.len };
 	op = new_command(w, head, n_head, words, n, told);
 	if (op == NULL) {
 		net_count(&wait_net(w)->stats.redis_failures);
 		return NULL;
 	}
-	op->redis.script = s;
-	op->redis.family = family_of(&head[1]);
+	op->redis.script = s->text;
+	op->redis.family = family_of(s->sha1, DIGEST_ENOUGH);
 	op->redis.words = n_head + n;
 	op->redis.tail = resp_head_size(n_head + n) + resp_words_size(head, n_head - 1);
 	return submit(w, op, told);

@@ -35,8 +35,8 @@ struct redis_word {
 struct net_op *redis_ask(struct net_wait *w, const struct redis_word *words, size_t n);
 
 /*
- * A script by its text; the digest is computed once.  Immutable after redis_script_init(), to be shared by threads.  It
- * and its text must outlive the net: a command that was abandoned may still need them.
+ * A script by its text; the digest is computed once.  Immutable after redis_script_init(), to be shared by threads.  The
+ * text must outlive the net: a command that was abandoned may still need it.
  */
 struct redis_script {
 	const char *text;

@@ -43,7 +43,7 @@ static void send_command(struct redis *r, struct net_op *op, const char *command
 /* EVAL with the script's text, and the rest of the command as it was.  0, or -1 when out of memory. */
 static int send_script(struct redis *r, struct net_op *op)
 {
-	const char *text = op->redis.script->text;
+	const char *text = op->redis.script;
 	const struct redis_word head[] = { { "EVAL", sizeof("EVAL") - 1 }, { text, strlen(text) } };
 	const size_t n_head = sizeof(head) / sizeof(head[0]);
 	size_t rest = op->redis.command_n - op->redis.tail;
@@ -177,10 +177,10 @@ void redis_start_command(struct net *n, struct net_task *t)
 		answer_none(n, op, "too many open commands");
 		return;
 	}
-	op->deadline_ms = n->now_ms + r->timeout_ms;
+	op->deadline_ms = n->loop->now_ms + r->timeout_ms;
 	op_list_add(&r->open, op);
 	r->open_bytes += op->redis.command_n;
-	set_command_timer(r, n->now_ms);
+	set_command_timer(r, n->loop->now_ms);
 	if (r->state == STATE_UP)
 		send_command(r, op, op->room, op->redis.command_n);
 }

@@ -246,7 +246,7 @@ static void connect_now(struct redis *r)
 		return;
 	}
 	r->ac->data = r;
-	r->link = redis_link_attach(r->ac, r->net->base);
+	r->link = redis_link_attach(r->ac, r->net->loop->base);
 	if (r->link == NULL) {
 		set_reason(r, "out of memory", NULL);
 		attempt_failed(r);
@@ -354,10 +354,9 @@ struct redis *redis_new(struct net *n, const struct net_redis_options *o, struct
 		goto fail;
 	r->username = copy_if_set(o->username, &failed);
 	r->password = copy_if_set(o->password, &failed);
-	r->timer = evtimer_new(n->base, state_timer, r);
-	r->command_timer = evtimer_new(n->base, redis_command_timer, r);
-	/* The first attempt is made by the loop itself. */
-	if (failed || r->timer == NULL || r->command_timer == NULL || net_timer_add(r->timer, 0) != 0) {
+	r->timer = evtimer_new(n->loop->base, state_timer, r);
+	r->command_timer = evtimer_new(n->loop->base, redis_command_timer, r);
+	if (failed || r->timer == NULL || r->command_timer == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
 		goto fail;
 	}
@@ -365,6 +364,12 @@ struct redis *redis_new(struct net *n, const struct net_redis_options *o, struct
 fail:
 	redis_free(&r);
 	return NULL;
+}
+
+void redis_begin(struct redis *r)
+{
+	if (r != NULL)
+		(void)net_timer_add(r->timer, 0); /* the first attempt is made by the loop itself */
 }
 
 void redis_close(struct redis *r)

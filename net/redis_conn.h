@@ -68,6 +68,8 @@ struct redis {
 /* ---- For all of net/ ---- */
 
 struct redis *redis_new(struct net *n, const struct net_redis_options *o, struct error_list *errors);
+/* Has it connect; r may be NULL.  Loop thread, or before that runs. */
+void redis_begin(struct redis *r);
 
 /* Any thread: connected; and known to be away, so that a command need not be queued at all. */
 bool redis_is_up(const struct redis *r);
@@ -84,9 +86,9 @@ void redis_push(struct redis *r);
 /* Whether something that was told is still on its way: a stop waits for it, until redis.timeout at the longest. */
 bool redis_is_telling(const struct redis *r);
 
-/* Answers all that is open and drops the connection; r may be NULL.  Loop thread, as the last thing it does. */
+/* Answers all that is open and drops the connection; r may be NULL.  Loop thread, as the last thing before it is freed. */
 void redis_close(struct redis *r);
-/* After the loop thread has ended, or before it began.  Clears *r; tolerates NULL. */
+/* On the loop thread, or when that does not run.  Clears *r; tolerates NULL. */
 void redis_free(struct redis **r);
 
 /* ---- Between the two files ---- */

@@ -129,8 +129,8 @@ struct net_server *net_server_start(struct net *n, const struct net_server_optio
 	s->o.listener = NULL;
 	if (take_listener(s, o, errors) != 0)
 		goto fail_server;
-	s->acceptable = event_new(n->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
-	s->accept_pause = evtimer_new(n->base, accept_again, s);
+	s->acceptable = event_new(n->loop->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
+	s->accept_pause = evtimer_new(n->loop->base, accept_again, s);
 	rc = s->acceptable == NULL || s->accept_pause == NULL
 		     ? ENOMEM
 		     : pool_start(&s->pool, o->workers, o->begin != NULL || o->prepare != NULL);

@@ -239,7 +239,7 @@ static void watch(struct conn *c, short what)
 		event_del(&c->event);
 	c->reading = reading;
 	c->writing = !reading;
-	event_assign(&c->event, c->server->net->base, c->fd, what | EV_PERSIST, ready, c);
+	event_assign(&c->event, c->server->net->loop->base, c->fd, what | EV_PERSIST, ready, c);
 	if (event_add(&c->event, NULL) != 0)
 		conn_close(c);
 }
@@ -263,13 +263,14 @@ void conn_open(struct net_server *s, int fd)
 		return;
 	}
 	c->task.run = came_back;
+	c->task.net = s->net;
 	c->server = s;
 	c->fd = fd;
 	c->next = s->conns;
 	if (c->next != NULL)
 		c->next->prev = c;
 	s->conns = c;
-	event_assign(&c->event, s->net->base, fd, EV_READ | EV_PERSIST, ready, c);
+	event_assign(&c->event, s->net->loop->base, fd, EV_READ | EV_PERSIST, ready, c);
 	watch(c, EV_READ);
 }
 

@@ -20,6 +20,7 @@ struct net_wait {
 	unsigned batch_n;       /* how many of them will come back to this wait */
 
 	atomic_uint refs; /* the owner, each question sent, the loop's to_wake */
+	atomic_uint open; /* questions submitted, without an answer and not given up */
 
 	/* under lock */
 	pthread_mutex_t lock;
@@ -29,6 +30,8 @@ struct net_wait {
 	/* owned by the loop thread */
 	struct net_wait *wake_next;
 	bool waking;
+	void (*then)(void *arg); /* called once nothing is open; NULL: nobody */
+	void *then_arg;
 };
 
 struct net_wait *net_wait_new(struct net *n)
@@ -118,9 +121,12 @@ struct net_op *op_new(struct net_wait *w, enum op_kind kind, size_t room_n, bool
 void op_submit(struct net_wait *w, struct net_op *op, void (*run)(struct net *n, struct net_task *t))
 {
 	op->task.run = run;
+	op->task.net = w->net;
 	net_tasks_add(&w->batch, &op->task);
-	if (op->wait != NULL)
-		w->batch_n++;
+	if (op->wait == NULL)
+		return;
+	w->batch_n++;
+	atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
 }
 
 void op_answered(struct net_op *op)
@@ -137,10 +143,14 @@ void op_unref(struct net_op *op)
 	free(op);
 }
 
+static void give_up(struct net_op *op);
+
 void net_op_free(struct net_op **op)
 {
 	if (*op == NULL)
 		return;
+	if (!net_op_done(*op))
+		give_up(*op);
 	op_unref(*op);
 	*op = NULL;
 }
@@ -187,45 +197,100 @@ void op_list_remove(struct op_list *l, struct net_op *op)
 
 /* ---- Finishing (loop thread) and awaiting (owner) ---- */
 
+/* Puts it on the list of those to be woken, with a share in it that is the caller's.  They are woken at the end of the
+ * round: a thread that runs now would take the loop's core from those whose answers are next. */
+static void wake_later(struct net_wait *w)
+{
+	struct net_loop *l = w->net->loop;
+
+	if (w->waking) {
+		wait_unref(w);
+		return;
+	}
+	w->waking = true;
+	w->wake_next = l->to_wake;
+	l->to_wake = w;
+}
+
+/* One question less is open.  Whether somebody waits for just that. */
+static bool count_down(struct net_wait *w)
+{
+	return atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed) == 1 && w->then != NULL;
+}
+
 void op_finish(struct net *n, struct net_op *op)
 {
 	struct net_wait *w = op->wait;
-	bool last;
+	bool wake;
 
+	(void)n;
 	if (w == NULL) {
 		atomic_store_explicit(&op->done, true, memory_order_release);
 		return;
 	}
 	pthread_mutex_lock(&w->lock);
 	atomic_store_explicit(&op->done, true, memory_order_release);
-	last = op->awaited && --w->missing == 0;
+	wake = op->awaited && --w->missing == 0;
 	pthread_mutex_unlock(&w->lock);
-
-	if (!last) {
+	if (!op->given_up && count_down(w))
+		wake = true;
+	if (wake)
+		wake_later(w); /* the question's share passes on */
+	else
 		wait_unref(w);
-		return;
-	}
-	/* The waiter is woken at the end of the round: a thread that runs now would take the loop's core from those whose
-	 * answers are next.  The question's share in w passes to the list. */
-	if (w->waking) {
-		wait_unref(w);
-		return;
-	}
-	w->waking = true;
-	w->wake_next = n->to_wake;
-	n->to_wake = w;
 }
 
-void wait_wake_all(struct net *n)
+/*
+ * Who works on the loop thread is not kept waiting for what he has given up himself.  Elsewhere its answer may just be
+ * coming in, so it stays counted until then.
+ */
+static void give_up(struct net_op *op)
 {
-	while (n->to_wake != NULL) {
-		struct net_wait *w = n->to_wake;
+	struct net_wait *w = op->wait;
 
-		n->to_wake = w->wake_next;
+	if (w == NULL || !net_loop_is_here(op->task.net->loop))
+		return;
+	op->given_up = true;
+	if (!count_down(w))
+		return;
+	atomic_fetch_add_explicit(&w->refs, 1, memory_order_relaxed);
+	wake_later(w);
+}
+
+static void call_then(struct net_wait *w)
+{
+	void (*then)(void *arg) = w->then;
+
+	if (then == NULL || net_is_open(w))
+		return;
+	w->then = NULL;
+	then(w->then_arg); /* may set another */
+}
+
+void wait_wake_all(struct net_loop *l)
+{
+	while (l->to_wake != NULL) {
+		struct net_wait *w = l->to_wake;
+
+		l->to_wake = w->wake_next;
 		w->waking = false;
 		pthread_cond_signal(&w->all_done);
+		call_then(w);
 		wait_unref(w);
 	}
+}
+
+bool net_is_open(struct net_wait *w)
+{
+	return atomic_load_explicit(&w->open, memory_order_relaxed) > 0;
+}
+
+void wait_then(struct net_wait *w, void (*then)(void *arg), void *arg)
+{
+	assert(w->then == NULL && net_is_open(w) && net_loop_is_here(w->net->loop));
+	w->then = then;
+	w->then_arg = arg;
+	net_flush(w);
 }
 
 static struct timespec to_timespec(int64_t mono_ms)
@@ -252,6 +317,14 @@ static size_t mark_open(const struct net_wait *w, struct net_op *const *ops, siz
 		ops[i]->awaited = awaited;
 	}
 	return open;
+}
+
+static bool all_done(struct net_op *const *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i] != NULL && !net_op_done(ops[i]))
+			return false;
+	return true;
 }
 
 /* With the lock held. */
@@ -282,6 +355,12 @@ static void wait_leading(struct net_wait *w, int64_t deadline_ms)
 bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms)
 {
 	net_flush(w);
+	if (net_loop_is_here(w->net->loop)) {
+		bool all = all_done(ops, n);
+
+		assert(all); /* it would wait for itself: whoever works there asks net_is_open() first */
+		return all;
+	}
 	pthread_mutex_lock(&w->lock);
 	w->missing = mark_open(w, ops, n, true);
 	if (pool_leads())
