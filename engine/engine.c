@@ -26,8 +26,7 @@ struct engine {
 	pthread_cond_t idle; /* signalled when the last open transaction ends */
 	struct snapshot *current;
 	struct keeper *keeper;
-	struct loop *
-		base; /* the thread of all loops, and of the sockets, for as long as the engine lives; knows no Redis */
+	struct loop *base;           /* the host of all others; serves the sockets, and knows no Redis */
 	struct engine_session *open; /* all open transactions */
 	unsigned n_open, n_parked;   /* how many of them a drain waits for, and the others */
 	struct twins *twins;

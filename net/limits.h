@@ -36,6 +36,10 @@ enum {
 	SERVER_ACCEPT_BATCH = 64,
 	/* Bytes read from one connection in one go. */
 	SERVER_READ_SIZE = 16384,
+	/* Requests of one connection answered in a row by the loop, before it is the others' turn. */
+	SERVER_IN_A_ROW = 16,
+	/* What is kept for answers by the loop, when one was longer. */
+	SERVER_KEPT_ANSWER = 16384,
 	/* Pause after accept() ran out of descriptors. */
 	SERVER_ACCEPT_PAUSE_MS = 200,
 	/* One answer: a whole greylist as text. */

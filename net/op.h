@@ -91,10 +91,17 @@ struct net *wait_net(const struct net_wait *w);
 /* Wakes those whose answers have all come; at the end of each round.  Loop thread. */
 void wait_wake_all(struct net_loop *l);
 
+/* Who is told once nothing is open any more; the caller's until run() is called. */
+struct wait_then {
+	struct wait_then *next;
+	void (*run)(void *arg);
+	void *arg;
+};
+
 /*
- * Sends what was submitted, and has then(arg) called at the end of the round in which the last question submitted with w,
- * of which one is open, is answered.  That comes without fail, and once; one caller at a time.  Loop thread.
+ * Has t->run() called at the end of the round in which the last question submitted with w is answered, of which one is
+ * open and all have been sent.  That comes without fail, and once.  Loop thread.
  */
-void wait_then(struct net_wait *w, void (*then)(void *arg), void *arg);
+void wait_then(struct net_wait *w, struct wait_then *t);
 
 #endif

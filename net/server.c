@@ -54,15 +54,25 @@ static void begin(void *arg)
 	(void)event_add(s->acceptable, NULL);
 }
 
+struct stop {
+	struct net_server *server;
+	struct net_latch quiet; /* no connection is CONN_LATER any more */
+};
+
 static void stop_listening(void *arg)
 {
-	struct net_server *s = arg;
+	struct stop *stop = arg;
+	struct net_server *s = stop->server;
 
 	s->stopping = true;
 	event_del(s->acceptable);
 	event_del(s->accept_pause);
 	listener_close(&s->listener);
 	conn_close_idle(s);
+	if (s->n_later > 0)
+		s->quiet = &stop->quiet;
+	else
+		net_latch_open(&stop->quiet);
 }
 
 static void end(void *arg)
@@ -72,6 +82,7 @@ static void end(void *arg)
 	conn_close_all(s);
 	event_free(s->acceptable);
 	event_free(s->accept_pause);
+	sbuf_done(&s->out);
 }
 
 /* ---- The caller's thread ---- */
@@ -127,6 +138,7 @@ struct net_server *net_server_start(struct net *n, const struct net_server_optio
 	s->o = *o;
 	s->o.listen = s->o.group = NULL; /* the caller's, and used now only */
 	s->o.listener = NULL;
+	sbuf_heap(&s->out, SERVER_MAX_ANSWER);
 	if (take_listener(s, o, errors) != 0)
 		goto fail_server;
 	s->acceptable = event_new(n->loop->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
@@ -169,9 +181,13 @@ int net_server_port(const struct net_server *s)
 
 void net_server_stop(struct net_server **s)
 {
+	struct stop stop = { .server = *s };
+
 	if (*s == NULL)
 		return;
-	net_call((*s)->net, stop_listening, *s);
+	net_latch_init(&stop.quiet);
+	net_call((*s)->net, stop_listening, &stop);
+	net_latch_wait(&stop.quiet);
 	pool_stop(&(*s)->pool);
 	/* What the workers handed back comes before this in the loop's queue. */
 	net_call((*s)->net, end, *s);

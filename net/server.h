@@ -58,8 +58,9 @@ struct net_server_options {
 	void (*flush)(void *ctx, void *conn);
 	/*
 	 * On the loop thread, before any worker; may be NULL.  Answers what can be answered without waiting for anybody.
-	 * SERVED_LATER: *wait, of a net on the same thread, has open questions (net_is_open()); they are flushed, and
-	 * attempt() is called again with the same request once all have their answers.  SERVED_NOT: a worker calls serve().
+	 * SERVED_LATER: *wait, of a net on the same thread, has open questions (net_is_open()), all of them sent
+	 * (net_flush()); attempt() is called again with the same request once all have their answers.  SERVED_NOT: a worker
+	 * calls serve().
 	 */
 	enum served (*attempt)(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out,
 			       struct net_wait **wait);

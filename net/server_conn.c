@@ -90,17 +90,24 @@ void conn_flush(struct conn *c)
 		o->flush(o->ctx, c->own);
 }
 
+/* An answer that is too long would be half of one. */
+static bool answer_is_cut(struct sbuf *out)
+{
+	if (!out->cut)
+		return false;
+	log_error("an answer of more than %d bytes, or out of memory: connection closed", SERVER_MAX_ANSWER);
+	sbuf_reset(out);
+	return true;
+}
+
 void conn_serve(struct conn *c)
 {
 	const struct net_server_options *o = &c->server->o;
 
 	sbuf_heap(&c->out, SERVER_MAX_ANSWER);
 	c->finish = !o->serve(o->ctx, &c->own, c->in, c->request_n, &c->out);
-	if (c->out.cut) {
-		log_error("an answer of more than %d bytes, or out of memory: connection closed", SERVER_MAX_ANSWER);
-		sbuf_reset(&c->out);
+	if (answer_is_cut(&c->out))
 		c->finish = true;
-	}
 	consume(c);
 	if (send_answer(c) != 0) {
 		sbuf_reset(&c->out); /* nobody reads it */
@@ -133,24 +140,159 @@ static void conn_close(struct conn *c)
 	free(c);
 }
 
-/* Gives the first complete request to the pool, or waits for more input.  May close. */
+/* ---- Answering on the loop thread itself ---- */
+
+/* Each is followed by come_to_an_end(), when what came of it is done. */
+static void be_later(struct conn *c)
+{
+	atomic_store_explicit(&c->owner, CONN_LATER, memory_order_relaxed);
+	c->server->n_later++;
+}
+
+static void come_to_an_end(struct net_server *s)
+{
+	if (--s->n_later > 0 || s->quiet == NULL)
+		return;
+	net_latch_open(s->quiet);
+	s->quiet = NULL;
+}
+
+/* Sends the answer in s->out; what the socket does not take at once becomes the connection's. */
+static void send_now(struct conn *c)
+{
+	struct net_server *s = c->server;
+	size_t at = 0;
+	ssize_t n;
+
+	while (at < s->out.len) {
+		n = send(c->fd, s->out.p + at, s->out.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0)
+			at += (size_t)n;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			break;
+		else if (errno != EINTR)
+			goto lost;
+	}
+	if (at < s->out.len) {
+		sbuf_heap(&c->out, SERVER_MAX_ANSWER);
+		sbuf_addn(&c->out, s->out.p + at, s->out.len - at);
+		if (c->out.cut)
+			goto lost;
+	}
+	if (s->out.room > SERVER_KEPT_ANSWER) {
+		sbuf_done(&s->out);
+		sbuf_heap(&s->out, SERVER_MAX_ANSWER);
+	}
+	return;
+lost:
+	sbuf_reset(&c->out);
+	c->finish = true; /* nobody reads it */
+}
+
+static void go_on(void *arg);
+
+/* Tries the request at the head of the input.  False: it is a worker's. */
+static bool attempt(struct conn *c)
+{
+	struct net_server *s = c->server;
+	struct net_wait *w = NULL;
+	enum served served;
+
+	if (s->o.attempt == NULL)
+		return false;
+	sbuf_reset(&s->out);
+	served = s->o.attempt(s->o.ctx, &c->own, c->in, c->request_n, &s->out, &w);
+	switch (served) {
+	case SERVED_NOT:
+		return false;
+	case SERVED_LATER:
+		if (!net_is_open(w)) /* who may wait finds out what for */
+			return false;
+		be_later(c);
+		c->then = (struct wait_then){ .run = go_on, .arg = c };
+		wait_then(w, &c->then);
+		return true;
+	case SERVED:
+	case SERVED_LAST:
+		break;
+	}
+	c->finish = served == SERVED_LAST || answer_is_cut(&s->out);
+	consume(c);
+	send_now(c);
+	return true;
+}
+
+static void give_to_pool(struct conn *c)
+{
+	atomic_store_explicit(&c->owner, c->reading ? CONN_WORKER : CONN_WORKER_PAUSED, memory_order_relaxed);
+	pool_add(&c->server->pool, c); /* its lock publishes what the loop wrote */
+}
+
+static bool is_impossible(const struct conn *c, ptrdiff_t n)
+{
+	return n < 0 || (size_t)n > c->in_n || (n == 0 ? c->in_n : (size_t)n) > c->server->o.max_request;
+}
+
+/* What is to be done before the next request can be looked at.  False: nothing.  May close. */
+static bool has_to_wait(struct conn *c)
+{
+	if (atomic_load_explicit(&c->owner, memory_order_relaxed) == CONN_LATER)
+		return true;
+	if (has_output(c)) {
+		watch(c, EV_WRITE);
+		return true;
+	}
+	if (c->finish || c->server->stopping) {
+		conn_close(c);
+		return true;
+	}
+	return false;
+}
+
+/* Goes on with what is in the input: answers, gives a request to the pool, or waits for more.  May close. */
 static void next_request(struct conn *c)
 {
 	struct net_server *s = c->server;
-	ptrdiff_t n = c->in_n > 0 ? s->o.split(c->in, c->in_n) : 0;
 
-	if (s->stopping || n < 0 || (size_t)n > c->in_n || (n == 0 ? c->in_n : (size_t)n) > s->o.max_request) {
-		conn_close(c);
-		return;
+	for (unsigned i = 0; !has_to_wait(c); i++) {
+		ptrdiff_t n = c->in_n > 0 ? s->o.split(c->in, c->in_n) : 0;
+
+		if (is_impossible(c, n)) {
+			conn_close(c);
+			return;
+		}
+		if (n == 0) {
+			watch(c, EV_READ);
+			return;
+		}
+		if (i == SERVER_IN_A_ROW) {
+			be_later(c);
+			hand_back(c);
+			return;
+		}
+		c->request_n = (size_t)n;
+		if (!attempt(c)) {
+			give_to_pool(c);
+			return;
+		}
 	}
-	if (n == 0) {
-		watch(c, EV_READ);
-		return;
-	}
-	c->request_n = (size_t)n;
-	atomic_store_explicit(&c->owner, c->reading ? CONN_WORKER : CONN_WORKER_PAUSED, memory_order_relaxed);
-	pool_add(&s->pool, c); /* its lock publishes what the loop wrote */
 }
+
+/* What the request at the head of the input waited for is there. */
+static void go_on(void *arg)
+{
+	struct conn *c = arg;
+	struct net_server *s = c->server;
+
+	atomic_store_explicit(&c->owner, CONN_LOOP, memory_order_relaxed);
+	if (attempt(c))
+		next_request(c);
+	else
+		give_to_pool(c);
+	come_to_an_end(s);
+}
+
+/* ---- Its events ---- */
 
 static int append_input(struct conn *c, const char *p, size_t n)
 {
@@ -190,29 +332,24 @@ static void write_output(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	if (has_output(c)) {
-		watch(c, EV_WRITE);
-		return;
-	}
-	if (c->writing) {
+	if (!has_output(c) && c->writing) {
 		event_del(&c->event);
 		c->writing = false;
 	}
-	if (c->finish)
-		conn_close(c);
-	else
-		next_request(c);
+	next_request(c);
 }
 
-/* While a worker has the connection its input waits in the socket: stop watching it, which the worker gets to know. */
+/* While a request is being served further input waits in the socket: stop watching it, which a worker gets to know. */
 static bool pause_if_served(struct conn *c)
 {
-	enum conn_owner expected = CONN_WORKER;
+	enum conn_owner owner = CONN_WORKER;
 
-	if (!atomic_compare_exchange_strong_explicit(&c->owner, &expected, CONN_WORKER_PAUSED, memory_order_acquire,
-						     memory_order_acquire))
-		return expected == CONN_WORKER_PAUSED;
-	event_del(&c->event);
+	if (!atomic_compare_exchange_strong_explicit(&c->owner, &owner, CONN_WORKER_PAUSED, memory_order_acquire,
+						     memory_order_acquire) &&
+	    owner != CONN_LATER)
+		return owner == CONN_WORKER_PAUSED;
+	if (c->reading)
+		event_del(&c->event);
 	c->reading = false;
 	return true;
 }
@@ -244,14 +381,18 @@ static void watch(struct conn *c, short what)
 		conn_close(c);
 }
 
-/* A worker has handed it back. */
+/* A worker has handed it back, or its turn has come again. */
 static void came_back(struct net *n, struct net_task *t)
 {
 	struct conn *c = (struct conn *)t;
+	struct net_server *s = c->server;
+	bool later = atomic_load_explicit(&c->owner, memory_order_relaxed) == CONN_LATER;
 
 	(void)n;
 	atomic_store_explicit(&c->owner, CONN_LOOP, memory_order_relaxed);
 	write_output(c);
+	if (later)
+		come_to_an_end(s);
 }
 
 void conn_open(struct net_server *s, int fd)
@@ -281,7 +422,8 @@ void conn_close_idle(struct net_server *s)
 	while (c != NULL) {
 		struct conn *next = c->next;
 
-		/* One that a worker has is paused, so that it must be handed back even if nothing is left to do. */
+		/* One that a worker has is paused, so that it must be handed back even if nothing is left to do; one that the
+		 * loop comes back to is closed then. */
 		if (!pause_if_served(c) && !c->writing)
 			conn_close(c);
 		c = next;

@@ -14,11 +14,13 @@
 #include "net/limits.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/op.h"
 #include "net/server.h"
 
 /* Who may touch a connection's buffers and its descriptor's data. */
 enum conn_owner {
 	CONN_LOOP,
+	CONN_LATER,        /* the loop, which comes back to it: nobody else may close it, and it does not read on */
 	CONN_WORKER,       /* a worker, which may give it back by setting CONN_LOOP */
 	CONN_WORKER_PAUSED /* a worker, which must hand it back: the loop has stopped reading */
 };
@@ -43,6 +45,7 @@ struct conn {
 	size_t out_at;
 	struct conn *job_next; /* in the pool's queue */
 	void *own;             /* the server's user's */
+	struct wait_then then; /* while it is CONN_LATER */
 };
 
 /*
@@ -80,7 +83,10 @@ struct net_server {
 	/* owned by the loop thread */
 	struct event *acceptable, *accept_pause;
 	struct conn *conns;
+	struct sbuf out;  /* an answer by attempt() */
+	unsigned n_later; /* connections that are CONN_LATER */
 	bool stopping;
+	struct net_latch *quiet; /* opened when none is left; NULL: nobody waits */
 	char scratch[SERVER_READ_SIZE];
 };
 

@@ -30,8 +30,7 @@ struct net_wait {
 	/* owned by the loop thread */
 	struct net_wait *wake_next;
 	bool waking;
-	void (*then)(void *arg); /* called once nothing is open; NULL: nobody */
-	void *then_arg;
+	struct wait_then *then; /* to be called once nothing is open */
 };
 
 struct net_wait *net_wait_new(struct net *n)
@@ -259,12 +258,17 @@ static void give_up(struct net_op *op)
 
 static void call_then(struct net_wait *w)
 {
-	void (*then)(void *arg) = w->then;
+	struct wait_then *t = w->then;
 
-	if (then == NULL || net_is_open(w))
+	if (net_is_open(w))
 		return;
 	w->then = NULL;
-	then(w->then_arg); /* may set another */
+	while (t != NULL) {
+		struct wait_then *next = t->next;
+
+		t->run(t->arg); /* may come again with it */
+		t = next;
+	}
 }
 
 void wait_wake_all(struct net_loop *l)
@@ -285,12 +289,11 @@ bool net_is_open(struct net_wait *w)
 	return atomic_load_explicit(&w->open, memory_order_relaxed) > 0;
 }
 
-void wait_then(struct net_wait *w, void (*then)(void *arg), void *arg)
+void wait_then(struct net_wait *w, struct wait_then *t)
 {
-	assert(w->then == NULL && net_is_open(w) && net_loop_is_here(w->net->loop));
-	w->then = then;
-	w->then_arg = arg;
-	net_flush(w);
+	assert(net_is_open(w) && net_loop_is_here(w->net->loop));
+	t->next = w->then;
+	w->then = t;
 }
 
 static struct timespec to_timespec(int64_t mono_ms)
