@@ -48,6 +48,7 @@ struct spf_run {
 	struct check_call *call; /* while the check is being driven */
 	struct question *questions;
 	const char *domain, *sender; /* sender "" when it is null */
+	bool missing;                /* an answer was, when it was evaluated last */
 	bool done;
 	struct spf_answer answer;
 };
@@ -180,6 +181,17 @@ static const struct dns_answer *put_question(void *ctx, const char *name, enum d
 	return dns_result(q != NULL ? q->op : NULL);
 }
 
+/* For who must not wait: what is not answered yet counts as unavailable, and makes the result worth nothing. */
+static const struct dns_answer *look_up(void *ctx, const char *name, enum dns_type type)
+{
+	struct spf_run *run = ctx;
+	struct question *q = question(run, name, type);
+
+	if (q != NULL && q->op != NULL && !net_op_done(q->op))
+		run->missing = true;
+	return dns_result(q != NULL ? q->op : NULL);
+}
+
 /* ---- Facts ---- */
 
 static bool is_relay(const struct check_call *c)
@@ -240,10 +252,13 @@ static void spf_start(struct check_call *c)
 	*c->slot = run;
 }
 
-static void evaluate(struct check_call *c, struct spf_run *run)
+typedef const struct dns_answer *ask_fn(void *ctx, const char *name, enum dns_type type);
+
+/* Whether there is a result: `ask` has had all answers. */
+static bool evaluate(struct check_call *c, struct spf_run *run, ask_fn *ask)
 {
 	const struct spf_state *s = c->state;
-	const struct spf_dns dns = { .ask = put_question, .hint = put_hint, .ctx = run };
+	const struct spf_dns dns = { .ask = ask, .hint = put_hint, .ctx = run };
 	const struct spf_query q = {
 		.ip = c->conn->ip,
 		.domain = run->domain,
@@ -252,12 +267,22 @@ static void evaluate(struct check_call *c, struct spf_run *run)
 	};
 
 	run->call = c;
+	run->missing = false;
 	if (s->set.engine == ENGINE_LIBSPF2)
 		spf_libspf2_check_host(&q, &dns, c->arena, &run->answer);
 	else
 		spf_check_host(&q, &dns, c->arena, &run->answer);
 	run->call = NULL;
-	run->done = true;
+	run->done = !run->missing;
+	return run->done;
+}
+
+/* Evaluating again from the beginning costs little beside what DNS does: the questions are remembered. */
+static bool spf_poll(struct check_call *c)
+{
+	struct spf_run *run = *c->slot;
+
+	return run == NULL || run->done || evaluate(c, run, look_up);
 }
 
 static void spf_finish(struct check_call *c)
@@ -268,7 +293,8 @@ static void spf_finish(struct check_call *c)
 
 	if (run == NULL)
 		return; /* nothing to check: absent */
-	evaluate(c, run);
+	if (!run->done)
+		(void)evaluate(c, run, put_question);
 	if (run->domain[0] != '\0')
 		fact_set_text(&v[FACT_SPF_DOMAIN], c->arena, run->domain, strlen(run->domain));
 	fact_set_num(&v[FACT_SPF_LOOKUPS], run->answer.lookups);
@@ -329,6 +355,7 @@ const struct check spf_check = {
 	.prepare = spf_prepare,
 	.rules = spf_rules,
 	.start = spf_start,
+	.poll = spf_poll,
 	.finish = spf_finish,
 	.stamps = spf_stamps,
 	.authres = spf_authres,

@@ -43,15 +43,6 @@ static void evaluate(struct engine_session *s, enum stage stage, struct rcpt *rc
 	evaluate_from(s, &src, stage, out);
 }
 
-void decide_prepare(struct engine_session *s, enum stage stage, struct rcpt *rcpt)
-{
-	struct rules_outcome out;
-	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = stage, .out = &out, .submit_only = true };
-	struct rules_source src = facts_source(&view);
-
-	evaluate_from(s, &src, stage, &out);
-}
-
 void decide_additions(struct engine_session *s, struct rcpt *rcpt, struct rules_outcome *out)
 {
 	struct facts_view view = { .s = s, .rcpt = rcpt, .stage = s->txn->stage, .no_ask = true };
@@ -90,11 +81,11 @@ static bool must_split(struct engine_session *s, const struct rules_outcome *out
 	       out->pending != s->split;
 }
 
-void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note)
+/* What the outcome of an evaluation at `stage` makes of the recipient. */
+static void conclude(struct engine_session *s, enum stage stage, struct rcpt_note *note)
 {
 	struct decision *d = &note->decision;
 
-	evaluate(s, stage, note->rcpt, &note->outcome);
 	take(d, &note->outcome);
 	memset(&note->would, 0, sizeof note->would);
 	if (!refuses(d->kind) || !would_refuse(s, d->kind)) {
@@ -109,6 +100,23 @@ void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *n
 		return;
 	note->would = *d;
 	memset(d, 0, sizeof *d);
+}
+
+void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note)
+{
+	evaluate(s, stage, note->rcpt, &note->outcome);
+	conclude(s, stage, note);
+}
+
+bool decide_rcpt_try(struct engine_session *s, enum stage stage, struct rcpt_note *note)
+{
+	struct facts_view view = { .s = s, .rcpt = note->rcpt, .stage = stage, .out = &note->outcome, .trying = true };
+	struct rules_source src = facts_source(&view);
+
+	evaluate_from(s, &src, stage, &note->outcome);
+	if (!view.blocked)
+		conclude(s, stage, note);
+	return !view.blocked;
 }
 
 void decide_message(struct engine_session *s, enum stage stage, struct decision *d)

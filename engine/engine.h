@@ -121,6 +121,18 @@ bool engine_has_twin(struct engine *e, const struct engine_connect *c, const cha
  * event unparks it. */
 void engine_park(struct engine_session *s);
 
+/*
+ * engine_rcpt() for who must not wait: true with the answer in *a.  False: it has asked what it has to know of this
+ * recipient, as far as that can be said now, and not all is answered.  While engine_waits_for() names something it may be
+ * tried again once that is answered; else engine_rcpt() has to be called, by who may wait.
+ */
+bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a);
+/* What an engine_rcpt_try() in vain has to wait for; NULL: for more than answers to open questions. */
+struct net_wait *engine_waits_for(struct engine_session *s);
+
+/* Gives back what was asked so far, at once; engine_close() has to follow, and may do so later. */
+void engine_let_go(struct engine_session *s);
+
 /* Commits what was asked so far: when nobody will tell whether the message was taken.  A transaction that ends like this
  * counts as accepted, if a recipient was. */
 void engine_settle(struct engine_session *s);
@@ -140,21 +152,6 @@ struct engine_mail {
 void engine_connect(struct engine_session *s, const struct engine_connect *c, struct answer *a);
 void engine_helo(struct engine_session *s, const char *name, struct answer *a);
 void engine_mail(struct engine_session *s, const struct engine_mail *m, struct answer *a);
-/*
- * engine_rcpt() for who must not wait: true with the answer in *a.  False: something is not known yet.  Then, while
- * engine_is_waiting(), it can be tried again once the questions of engine_wait() are answered; else engine_rcpt() has to
- * be called where it may wait.
- */
-bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a);
-bool engine_is_waiting(struct engine_session *s);
-struct net_wait *engine_wait(struct engine_session *s);
-/*
- * Asks what engine_rcpt() will have to know of this recipient, as far as that can be said now; may wait for DNS, not for
- * Redis, and answers nothing.  So the questions of several sessions can leave together: engine_flush() sends them.  Both
- * are of use, never needed.
- */
-void engine_rcpt_prepare(struct engine_session *s, const char *arg);
-void engine_flush(struct engine_session *s);
 void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a);
 /* A recipient that the MTA refused by itself ({rcpt_mailer} = error). */
 void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *reply);

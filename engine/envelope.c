@@ -22,11 +22,29 @@ void engine_park(struct engine_session *s)
 	event_end(s);
 }
 
+struct net_wait *engine_waits_for(struct engine_session *s)
+{
+	return s->wait != NULL && !s->must_wait && net_is_open(s->wait) ? s->wait : NULL;
+}
+
+void engine_let_go(struct engine_session *s)
+{
+	event_begin(s);
+	if (s->txn != NULL && !s->dead) {
+		tell_settle(s, NULL, false);
+		if (s->wait != NULL)
+			net_flush(s->wait);
+	}
+	if (s->txn != NULL && s->listed)
+		engine_txn_park(s, true);
+	event_end(s);
+}
+
 void engine_settle(struct engine_session *s)
 {
 	event_begin(s);
 	if (s->txn != NULL && !s->dead) {
-		facts_settle(s, NULL, true);
+		tell_settle(s, NULL, true);
 		s->settled = true;
 		if (s->wait != NULL)
 			net_flush(s->wait);

@@ -1,18 +1,15 @@
 /*
- * Values for the rules: from the front end, the header fields, and the checks, which are started early, awaited when a
- * rule needs them, and, where they write, asked only when nothing before can still decide.
+ * Values for the rules: from the front end, the header fields, and the checks, which are awaited when a rule needs them,
+ * and, where they write, asked only when nothing before can still decide.
  */
 #include <string.h>
-#include <time.h>
 
 #include "engine/session.h"
-#include "util/bytes.h"
 #include "util/clock.h"
 
 enum { EFFECT_PATIENCE_MS = 1000 }; /* with Redis, which gives up by itself after redis.timeout */
 
 static const struct fact_value unknown = { .state = FACT_UNKNOWN };
-static const struct fact_value absent = { .state = FACT_ABSENT };
 
 /* What the front ends tell, and what is made of the header and the clock. */
 static const enum fact_id engine_facts[] = {
@@ -78,118 +75,9 @@ struct rules_source facts_source(struct facts_view *v)
 	};
 }
 
-/* ---- Header fields ---- */
-
-static void add_decoded(struct engine_session *s, const struct txn_header *h, struct fact_value *out)
-{
-	struct mime_text *texts;
-	unsigned n;
-
-	if (mime_decode(s->txn->arena, h->value, h->value_n, &s->snap->charsets, &texts, &n) != 0)
-		return;
-	for (unsigned i = 0; i < n; i++)
-		fact_add_text(out, s->txn->arena, texts[i].p, texts[i].n);
-}
-
-static void decode_fields(struct engine_session *s, const char *name, struct fact_value *out)
-{
-	fact_set_absent(out);
-	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next)
-		if (txn_header_is(h->name, name))
-			add_decoded(s, h, out);
-}
-
-static void add_addresses(struct engine_session *s, const char *name, struct fact_value *out)
-{
-	const char **v;
-	unsigned n;
-
-	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
-		if (!txn_header_is(h->name, name) || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
-			continue;
-		for (unsigned i = 0; i < n; i++)
-			fact_add_text(out, s->txn->arena, v[i], strlen(v[i]));
-	}
-}
-
-static void from_domains(struct engine_session *s, struct fact_value *out)
-{
-	const char **v;
-	unsigned n;
-
-	for (const struct txn_header *h = s->txn->headers; h != NULL; h = h->next) {
-		if (!txn_header_is(h->name, "From") || mime_addresses(s->txn->arena, h->value, h->value_n, &v, &n) != 0)
-			continue;
-		for (unsigned i = 0; i < n; i++) {
-			const char *domain = addr_domain(s->txn->arena, v[i]);
-
-			if (domain != NULL)
-				fact_add_text(out, s->txn->arena, domain, strlen(domain));
-		}
-	}
-}
-
-static void fill_from_headers(struct engine_session *s, enum fact_id id, struct fact_value *out)
-{
-	fact_set_absent(out);
-	switch (id) {
-	case FACT_SUBJECT:
-		decode_fields(s, "Subject", out);
-		break;
-	case FACT_FROM:
-		add_addresses(s, "From", out);
-		break;
-	case FACT_FROM_DOMAIN:
-		from_domains(s, out);
-		break;
-	case FACT_TO:
-		add_addresses(s, "To", out);
-		add_addresses(s, "Cc", out);
-		break;
-	default:
-		break;
-	}
-}
-
-static const struct fact_value *header_value(struct engine_session *s, unsigned slot)
-{
-	const char *const *names;
-	struct fact_value *f;
-
-	if (slot >= rules_headers(s->snap->rules, &names))
-		return &absent;
-	if (s->txn->header_facts == NULL) {
-		s->txn->header_facts = arena_calloc(s->txn->arena, rules_headers(s->snap->rules, &names), sizeof *f);
-		if (s->txn->header_facts == NULL)
-			return &absent; /* the arena has failed: the message is deferred */
-	}
-	f = &s->txn->header_facts[slot];
-	if (f->state == FACT_UNKNOWN)
-		decode_fields(s, names[slot], f);
-	return f;
-}
-
-/* ---- Time ---- */
-
-static void fill_time(struct fact_value *out, enum fact_id id)
-{
-	static const char *const days[] = {
-		"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
-	};
-	time_t now = (time_t)(clock_wall_ms() / 1000);
-	struct tm tm;
-
-	if (localtime_r(&now, &tm) == NULL)
-		fact_set_absent(out);
-	else if (id == FACT_HOUR)
-		fact_set_num(out, tm.tm_hour);
-	else
-		fact_set_word(out, days[tm.tm_wday]);
-}
-
 /* ---- Checks ---- */
 
-static void make_call(struct engine_session *s, unsigned i, struct rcpt *rcpt, struct check_call *c)
+void facts_make_call(struct engine_session *s, unsigned i, struct rcpt *rcpt, struct check_call *c)
 {
 	const struct snapshot_check *k = &s->snap->checks[i];
 	bool session = k->def->scope == SCOPE_SESSION;
@@ -234,7 +122,7 @@ static bool pull_inputs(struct facts_view *v, const struct check *def)
 
 		if (fact_table[ref.id].stage > v->stage)
 			continue;
-		if (facts_get(v, ref, false)->state == FACT_UNKNOWN && v->no_wait)
+		if (facts_get(v, ref, false)->state == FACT_UNKNOWN && (v->no_wait || v->blocked))
 			return false;
 	}
 	return true;
@@ -253,7 +141,7 @@ static unsigned *started(struct engine_session *s, const struct check *def)
 	return def->scope == SCOPE_SESSION ? &s->started_conn : &s->started_txn;
 }
 
-static void start_check(struct engine_session *s, unsigned i)
+void facts_start_check(struct engine_session *s, unsigned i)
 {
 	const struct check *def = s->snap->checks[i].def;
 	struct check_call c;
@@ -263,7 +151,7 @@ static void start_check(struct engine_session *s, unsigned i)
 	*started(s, def) |= 1u << i;
 	if (def->start == NULL)
 		return;
-	make_call(s, i, NULL, &c);
+	facts_make_call(s, i, NULL, &c);
 	def->start(&c);
 }
 
@@ -278,6 +166,22 @@ static void close_facts(struct fact_set *facts, fact_mask provides)
 	}
 }
 
+/* Something is not known yet.  for_good: nor will it be, unless somebody waits for it. */
+static void block(struct facts_view *v, bool for_good)
+{
+	v->blocked = true;
+	v->s->must_wait = v->s->must_wait || for_good;
+}
+
+/* Whether the answer may be collected: where nothing is waited for, only when it is there. */
+static bool may_collect(struct facts_view *v, const struct check *def, struct check_call *c)
+{
+	if (!v->trying || (def->poll != NULL && def->poll(c)))
+		return true;
+	block(v, def->poll == NULL || clock_mono_ms() >= v->s->deadline_ms);
+	return false;
+}
+
 static void run_pure(struct facts_view *v, unsigned i)
 {
 	struct engine_session *s = v->s;
@@ -285,12 +189,14 @@ static void run_pure(struct facts_view *v, unsigned i)
 	struct check_call c;
 	int64_t before;
 
-	if (v->no_wait && def->start != NULL)
+	if ((v->no_wait && def->start != NULL) || v->blocked)
 		return;
 	if (!pull_inputs(v, def))
 		return;
-	start_check(s, i);
-	make_call(s, i, v->rcpt, &c);
+	facts_start_check(s, i);
+	facts_make_call(s, i, v->rcpt, &c);
+	if (def->start != NULL && !may_collect(v, def, &c))
+		return;
 	before = clock_mono_us();
 	def->finish(&c);
 	s->waited_us += clock_mono_us() - before;
@@ -352,7 +258,7 @@ static void submit_next(struct facts_view *v, unsigned after)
 
 		if (!comes_next(v, i) || !inputs_known(v, def) || !note_ask(s, i, v->rcpt))
 			continue;
-		make_call(s, i, v->rcpt, &c);
+		facts_make_call(s, i, v->rcpt, &c);
 		def->submit(&c);
 	}
 }
@@ -375,19 +281,25 @@ static void run_effect(struct facts_view *v, unsigned i)
 	struct check_call c;
 	int64_t before;
 
-	if (v->submit_only && (def->submit == NULL || was_asked(s, i, v->rcpt)))
+	if (v->blocked)
 		return;
+	if (v->trying && def->poll == NULL) {
+		block(v, true);
+		return;
+	}
 	if (!pull_inputs(v, def))
 		return;
 	pull_next(v, i);
+	if (v->blocked)
+		return;
 	if (!was_asked(s, i, v->rcpt) && !note_ask(s, i, v->rcpt))
 		return;
-	make_call(s, i, v->rcpt, &c);
+	facts_make_call(s, i, v->rcpt, &c);
 	c.deadline_ms = effect_deadline(s);
 	if (def->submit != NULL)
 		def->submit(&c);
 	submit_next(v, i);
-	if (v->submit_only)
+	if (!may_collect(v, def, &c))
 		return;
 	before = clock_mono_us();
 	def->ask(&c);
@@ -407,12 +319,12 @@ static void provide(struct facts_view *v, enum fact_id id, struct fact_value *f,
 	const struct check *def;
 
 	if (id == FACT_HOUR || id == FACT_WEEKDAY) {
-		fill_time(f, id);
+		fields_fill_time(f, id);
 		return;
 	}
 	if (p == SNAPSHOT_NO_CHECK) {
 		if (fact_table[id].stage == STAGE_HEADERS)
-			fill_from_headers(v->s, id, f);
+			fields_fill(v->s, id, f);
 		return;
 	}
 	def = v->s->snap->checks[p].def;
@@ -442,165 +354,7 @@ const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled
 	if (fact_table[ref.id].stage > v->stage)
 		return &unknown;
 	if (ref.id == FACT_HEADER)
-		return header_value(v->s, ref.slot);
+		return fields_named(v->s, ref.slot);
 	provide(v, ref.id, f, settled);
 	return f;
-}
-
-/* The MTA may have told all that is wanted of a check. */
-static bool leaves_open(struct engine_session *s, unsigned i)
-{
-	const struct check *def = s->snap->checks[i].def;
-	const struct fact_set *facts = def->scope == SCOPE_SESSION ? &s->conn->facts : &s->txn->facts;
-
-	fact_mask wanted = s->use->checks[i].wanted;
-
-	while (wanted != 0)
-		if (facts->v[fact_take(&wanted)].state == FACT_UNKNOWN)
-			return true;
-	return false;
-}
-
-/* Whether the check can be started at this stage, and somebody may want that. */
-static bool may_start(struct engine_session *s, unsigned i, enum stage stage)
-{
-	const struct snapshot_check *k = &s->snap->checks[i];
-	bool due = s->envelope ? k->def->stage <= stage : k->def->stage == stage;
-
-	return k->state != NULL && due && k->def->kind == CHECK_PURE && k->def->start != NULL &&
-	       k->def->scope != SCOPE_RECIPIENT && s->use->checks[i].wanted != 0 && leaves_open(s, i);
-}
-
-void facts_start(struct engine_session *s, enum stage stage)
-{
-	struct facts_view view = { .s = s, .stage = stage, .no_wait = true, .no_ask = true };
-	struct rules_source src = facts_source(&view);
-	struct rules_outcome out;
-	section_mask skipped = 0;
-	bool evaluated = false;
-
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		if (!may_start(s, i, stage))
-			continue;
-		if (!evaluated) {
-			if (rules_evaluate(s->snap->rules, stage, &src, session_arena(s), &out) == 0)
-				skipped = out.skipped;
-			evaluated = true;
-		}
-		/* Worth it when a rule that is not switched off already, or another check, will read it. */
-		if ((s->use->checks[i].readers & ~skipped) != 0)
-			start_check(s, i);
-	}
-	if (s->wait != NULL)
-		net_flush(s->wait);
-}
-
-void facts_body(struct engine_session *s, const void *p, size_t n)
-{
-	struct check_call c;
-
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct check *def = s->snap->checks[i].def;
-
-		if (def->body == NULL || (s->started_txn & (1u << i)) == 0)
-			continue;
-		make_call(s, i, NULL, &c);
-		def->body(&c, p, n);
-	}
-}
-
-void facts_refused(struct engine_session *s, const char *reply)
-{
-	struct facts_view view = { .s = s, .stage = s->txn->stage, .no_ask = true };
-	struct rules_source src = facts_source(&view);
-	struct rules_outcome out;
-	struct check_call c;
-
-	/* Whom a rule spares is not counted either; its checks may still be under way. */
-	if (rules_evaluate(s->snap->rules, s->txn->stage, &src, s->txn->arena, &out) != 0)
-		return;
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct snapshot_check *k = &s->snap->checks[i];
-
-		if (k->state == NULL || s->use->checks[i].wanted == 0 || k->def->refused == NULL ||
-		    (k->section & out.skipped) != 0)
-			continue;
-		make_call(s, i, NULL, &c);
-		k->def->refused(&c, reply);
-	}
-}
-
-void facts_authres(struct engine_session *s, struct sbuf *out)
-{
-	struct facts_view v = { .s = s, .stage = STAGE_END };
-	struct check_call c;
-
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct snapshot_check *k = &s->snap->checks[i];
-
-		if (!snapshot_stamps(k))
-			continue;
-		for (unsigned f = 0; f < FACT_COUNT; f++) /* one fact known is all known */
-			if (k->def->provides & FACT_BIT(f))
-				(void)facts_get(&v, (struct fact_ref){ .id = (enum fact_id)f }, false);
-		make_call(s, i, NULL, &c);
-		k->def->authres(&c, out);
-	}
-}
-
-void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit)
-{
-	struct ask **p = &s->asks;
-
-	while (*p != NULL) {
-		struct ask *a = *p;
-		const struct check *def = s->snap->checks[a->check].def;
-		struct check_call c;
-
-		if (rcpt != NULL && a->rcpt != rcpt) {
-			p = &a->next;
-			continue;
-		}
-		*p = a->next;
-		make_call(s, a->check, a->rcpt, &c);
-		if (commit && def->commit != NULL)
-			def->commit(&c);
-		else if (!commit && def->cancel != NULL)
-			def->cancel(&c);
-	}
-}
-
-void facts_drop_txn(struct engine_session *s)
-{
-	struct check_call c;
-
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct check *def = s->snap->checks[i].def;
-
-		if (def->drop == NULL || def->scope == SCOPE_SESSION || s->snap->checks[i].state == NULL)
-			continue;
-		if (def->scope == SCOPE_MESSAGE) {
-			make_call(s, i, NULL, &c);
-			def->drop(&c);
-			continue;
-		}
-		for (struct rcpt *r = s->txn->rcpts; r != NULL; r = r->next) {
-			make_call(s, i, r, &c);
-			def->drop(&c);
-		}
-	}
-}
-
-void facts_drop_conn(struct engine_session *s)
-{
-	struct check_call c;
-
-	for (unsigned i = 0; i < s->snap->n_checks; i++) {
-		const struct check *def = s->snap->checks[i].def;
-
-		if (def->drop == NULL || def->scope != SCOPE_SESSION || s->snap->checks[i].state == NULL)
-			continue;
-		make_call(s, i, NULL, &c);
-		def->drop(&c);
-	}
 }

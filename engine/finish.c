@@ -100,7 +100,7 @@ static void stamp(struct engine_session *s, struct header_edits *h)
 	sbuf_fixed(&b, buf, sizeof buf);
 	sbuf_add(&b, s->snap->hostname);
 	head = b.len;
-	facts_authres(s, &b);
+	tell_authres(s, &b);
 	if (b.cut)
 		cut_back(&b, head);
 	if (b.len == head)

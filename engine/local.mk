@@ -7,6 +7,7 @@ libengine_a_SOURCES = \
 	engine/envelope.c \
 	engine/events.h \
 	engine/facts.c \
+	engine/fields.c \
 	engine/finish.c \
 	engine/headers.c \
 	engine/keeper.c engine/keeper.h \
@@ -19,6 +20,7 @@ libengine_a_SOURCES = \
 	engine/session.c engine/session.h \
 	engine/settings.c engine/settings.h \
 	engine/snapshot.c engine/snapshot.h \
+	engine/tell.c \
 	engine/transaction.c \
 	engine/twins.c \
 	engine/unsaid.c \

@@ -219,7 +219,7 @@ void engine_connect(struct engine_session *s, const struct engine_connect *c, st
 	set_names(s, c);
 	count_connection(s, c);
 	if (!s->envelope)
-		facts_start(s, STAGE_CONNECT);
+		tell_start(s, STAGE_CONNECT);
 	/* The connect callback has no reply text: a refusal is kept and given at HELO, or at MAIL. */
 	if (session_decides_at(s, STAGE_CONNECT))
 		decide_session(s, STAGE_CONNECT, &s->early);
@@ -249,7 +249,7 @@ void engine_helo(struct engine_session *s, const char *name, struct answer *a)
 	}
 	if (s->early.kind == VERDICT_NONE) {
 		if (!s->envelope)
-			facts_start(s, STAGE_HELO);
+			tell_start(s, STAGE_HELO);
 		if (session_decides_at(s, STAGE_HELO))
 			decide_session(s, STAGE_HELO, &s->early);
 	}
@@ -289,7 +289,7 @@ void engine_close(struct engine_session **sp)
 	engine_abort(s);
 	if (s->counted)
 		connections_leave(engine_connections(s->engine), &s->conn->ip);
-	facts_drop_conn(s);
+	tell_drop_conn(s);
 	if (s->wait != NULL)
 		net_flush(s->wait); /* what was told must still arrive; the loop may end with its configuration */
 	snapshot_unref(&s->snap);

@@ -41,7 +41,7 @@ struct rcpt_note {
 	struct decision decision;
 	struct rules_outcome outcome; /* of the last evaluation */
 	struct decision would;        /* before END, with `shadow` at the top: the refusal that was not given */
-	bool prepared;                /* its questions are asked, and the recipient was not yet told */
+	int64_t tried_us;             /* clock_mono_us(): engine_rcpt_try() has not told it yet; 0: it is told */
 	const char *fate;             /* what became of its mail at END: for the log; NULL: the decision tells */
 };
 
@@ -84,8 +84,9 @@ struct engine_session {
 	struct rcpt_note *notes, *notes_last;
 	uint64_t split; /* `pending` of the first accepted recipient */
 	bool any_accepted;
-	bool settled; /* engine_settle(): nobody will tell how it ends */
-	int64_t size; /* of an envelope's message, as the MTA told it; -1: not told */
+	bool must_wait; /* engine_rcpt_try() is in vain: what is missing has to be waited for */
+	bool settled;   /* engine_settle(): nobody will tell how it ends */
+	int64_t size;   /* of an envelope's message, as the MTA told it; -1: not told */
 	unsigned refused_by_mta;
 	size_t header_bytes;      /* kept */
 	unsigned finishing;       /* the finishers at work, bits */
@@ -108,35 +109,49 @@ struct facts_view {
 	const struct rules_outcome *out; /* of the evaluation under way; NULL: none */
 	bool no_wait;                    /* what would have to be waited for is unknown */
 	bool no_ask;                     /* no effect check is asked */
-	bool submit_only;                /* effect checks submit their questions, and their facts stay unknown */
+	bool trying;                     /* nothing is waited for: what is not answered yet is unknown ... */
+	bool blocked;                    /* ... and then this says so */
 };
 /* The source of values that rules are evaluated with; it points to *v. */
 struct rules_source facts_source(struct facts_view *v);
 const struct fact_value *facts_get(void *view, struct fact_ref ref, bool settled);
 
+/* A call of check i; rcpt: NULL where it is not about one. */
+void facts_make_call(struct engine_session *s, unsigned i, struct rcpt *rcpt, struct check_call *c);
+/* Has it start, once. */
+void facts_start_check(struct engine_session *s, unsigned i);
+
+/* ---- engine/fields.c ---- */
+void fields_fill(struct engine_session *s, enum fact_id id, struct fact_value *out);
+/* All fields of the name that the rules know by this number. */
+const struct fact_value *fields_named(struct engine_session *s, unsigned slot);
+void fields_fill_time(struct fact_value *out, enum fact_id id);
+
+/* ---- engine/tell.c: what the checks are told ---- */
+
 /* Hands a piece of the body to the checks that read it. */
-void facts_body(struct engine_session *s, const void *p, size_t n);
+void tell_body(struct engine_session *s, const void *p, size_t n);
 /* What the checks say for Authentication-Results. */
-void facts_authres(struct engine_session *s, struct sbuf *out);
+void tell_authres(struct engine_session *s, struct sbuf *out);
 /* Tells the checks that count them of a recipient whom the MTA refused. */
-void facts_refused(struct engine_session *s, const char *reply);
+void tell_refused(struct engine_session *s, const char *reply);
 /* Starts the pure checks whose inputs are known from this stage on and whose facts are wanted.  Where the envelope comes
  * at once, MAIL starts those of the stages before, too. */
-void facts_start(struct engine_session *s, enum stage stage);
+void tell_start(struct engine_session *s, enum stage stage);
 /* Commits (or cancels) what was asked: for one recipient, or for all (rcpt NULL). */
-void facts_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit);
+void tell_settle(struct engine_session *s, const struct rcpt *rcpt, bool commit);
 /* The transaction (or the session) ends: gives back what checks hold. */
-void facts_drop_txn(struct engine_session *s);
-void facts_drop_conn(struct engine_session *s);
+void tell_drop_txn(struct engine_session *s);
+void tell_drop_conn(struct engine_session *s);
 
 /* ---- engine/decide.c: answers before END ---- */
 
 /* Evaluates at a stage before RCPT; a refusal is in *d. */
 void decide_session(struct engine_session *s, enum stage stage, struct decision *d);
-/* Has the effect checks that evaluating this recipient would ask submit their questions. */
-void decide_prepare(struct engine_session *s, enum stage stage, struct rcpt *rcpt);
 /* Evaluates one recipient at `stage`; the outcome is kept in the note. */
 void decide_rcpt(struct engine_session *s, enum stage stage, struct rcpt_note *note);
+/* The same without waiting.  False: something is not known yet; the checks were asked what can be asked by now. */
+bool decide_rcpt_try(struct engine_session *s, enum stage stage, struct rcpt_note *note);
 /* Evaluates all accepted recipients at DATA or at the end of the headers: a refusal that holds for all is in *d. */
 void decide_message(struct engine_session *s, enum stage stage, struct decision *d);
 

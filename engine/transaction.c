@@ -10,7 +10,8 @@
 enum {
 	TXN_ARENA_MAX = 128 << 20,
 	TXN_ARENA_USUAL = 24 << 10, /* one recipient, and the journal entry */
-	HEADER_BYTES_MAX = 2 << 20
+	HEADER_BYTES_MAX = 2 << 20,
+	US_PER_MS = 1000
 };
 
 /* ---- Begin and end ---- */
@@ -32,6 +33,7 @@ static int txn_begin(struct engine_session *s)
 	s->notes = s->notes_last = NULL;
 	s->split = 0;
 	s->any_accepted = false;
+	s->must_wait = false;
 	s->settled = false;
 	s->size = -1;
 	s->refused_by_mta = 0;
@@ -57,8 +59,8 @@ static void txn_end(struct engine_session *s, bool commit)
 {
 	if (s->txn == NULL)
 		return;
-	facts_settle(s, NULL, commit);
-	facts_drop_txn(s);
+	tell_settle(s, NULL, commit);
+	tell_drop_txn(s);
 	finish_drop(s);
 	flush(s); /* what was told, at once */
 	record_transaction(s);
@@ -76,7 +78,7 @@ bool session_give_back(struct engine_session *s)
 	if (pthread_mutex_trylock(&s->lock) != 0)
 		return false;
 	if (!s->dead && s->txn != NULL) {
-		facts_settle(s, NULL, false);
+		tell_settle(s, NULL, false);
 		flush(s);
 	}
 	s->dead = true;
@@ -178,7 +180,7 @@ void engine_mail(struct engine_session *s, const struct engine_mail *m, struct a
 		refuse_stopping(s, a);
 		goto out;
 	}
-	facts_start(s, STAGE_MAIL);
+	tell_start(s, STAGE_MAIL);
 	if (session_decides_at(s, STAGE_MAIL)) {
 		decide_session(s, STAGE_MAIL, &d);
 		if (d.kind != VERDICT_NONE)
@@ -233,68 +235,87 @@ static bool is_open(struct engine_session *s, struct answer *a)
 	return false;
 }
 
-/* Those that were prepared and not told yet; NULL: none of that argument. */
-static struct rcpt_note *find_prepared(const struct engine_session *s, const char *arg)
+/* One that was tried and not told yet; NULL: none of that argument. */
+static struct rcpt_note *find_tried(const struct engine_session *s, const char *arg)
 {
 	struct rcpt_note *n = s->notes;
 
-	while (n != NULL && !(n->prepared && strcmp(n->rcpt->arg, arg) == 0))
+	while (n != NULL && !(n->tried_us != 0 && strcmp(n->rcpt->arg, arg) == 0))
 		n = n->next;
 	return n;
 }
 
-void engine_rcpt_prepare(struct engine_session *s, const char *arg)
+/* Evaluates.  False: nothing is to be waited for, and something is not known yet. */
+static bool decide_this(struct engine_session *s, struct rcpt_note *n, bool may_wait)
 {
-	struct rcpt_note *n;
-
-	event_begin(s);
-	if (s->txn != NULL && !s->dead && find_prepared(s, arg) == NULL && (n = add_note(s, arg)) != NULL) {
-		n->prepared = true;
-		s->txn->stage = STAGE_RCPT;
-		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
-		decide_prepare(s, STAGE_RCPT, n->rcpt);
-		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+	if (!s->envelope && !s->snap->needs.reply[STAGE_RCPT])
+		return true;
+	if (may_wait) {
+		decide_rcpt(s, STAGE_RCPT, n);
+		return true;
 	}
-	event_end(s);
+	if (decide_rcpt_try(s, STAGE_RCPT, n)) {
+		s->waited_us += n->tried_us != 0 ? clock_mono_us() - n->tried_us : 0;
+		return true;
+	}
+	if (n->tried_us == 0)
+		n->tried_us = clock_mono_us();
+	flush(s);
+	return false;
 }
 
-void engine_flush(struct engine_session *s)
+static void tell_rcpt(struct engine_session *s, struct rcpt_note *n, struct answer *a)
 {
-	if (s->wait != NULL)
-		net_flush(s->wait);
+	n->tried_us = 0;
+	if (n->decision.kind == VERDICT_NONE) {
+		accept_rcpt(s, n);
+		return;
+	}
+	answer_from(&n->decision, a);
+	tell_settle(s, n->rcpt, false);
+	flush(s);
+}
+
+/* True, with the answer; false only when nothing is to be waited for. */
+static bool rcpt(struct engine_session *s, const char *arg, bool may_wait, struct answer *a)
+{
+	struct rcpt_note *n;
+	bool told;
+
+	answer_continue(a);
+	if (!is_open(s, a))
+		return true;
+	s->txn->stage = STAGE_RCPT;
+	n = find_tried(s, arg);
+	if (n == NULL && (n = add_note(s, arg)) == NULL) {
+		refuse_memory(s, a);
+		return true;
+	}
+	if (n->tried_us != 0) /* the time for it has begun then */
+		s->deadline_ms = n->tried_us / US_PER_MS + s->snap->deadline_ms;
+	fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
+	told = decide_this(s, n, may_wait);
+	if (told)
+		tell_rcpt(s, n, a);
+	fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
+	return told;
 }
 
 void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 {
-	struct rcpt_note *n;
+	event_begin(s);
+	(void)rcpt(s, arg, true, a);
+	event_end(s);
+}
+
+bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a)
+{
+	bool told;
 
 	event_begin(s);
-	answer_continue(a);
-	if (!is_open(s, a))
-		goto out;
-	s->txn->stage = STAGE_RCPT;
-	n = find_prepared(s, arg);
-	if (n != NULL)
-		n->prepared = false;
-	else
-		n = add_note(s, arg);
-	if (n == NULL) {
-		refuse_memory(s, a);
-		goto out;
-	}
-	fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], (int64_t)s->txn->n_rcpts + 1);
-	if (s->envelope || s->snap->needs.reply[STAGE_RCPT])
-		decide_rcpt(s, STAGE_RCPT, n);
-	if (n->decision.kind == VERDICT_NONE) {
-		accept_rcpt(s, n);
-	} else {
-		answer_from(&n->decision, a);
-		facts_settle(s, n->rcpt, false);
-		flush(s);
-		fact_set_at_least(&s->txn->facts.v[FACT_RECIPIENTS], s->txn->n_rcpts);
-	}
-out:
+	told = rcpt(s, arg, false, a);
 	event_end(s);
+	return told;
 }
 
 static bool is_inbound(const struct engine_session *s)
@@ -310,7 +331,7 @@ void engine_refused_rcpt(struct engine_session *s, const char *arg, const char *
 	event_begin(s);
 	s->refused_by_mta++;
 	if (s->txn != NULL && !s->dead && s->smtp && !s->relay && is_inbound(s))
-		facts_refused(s, reply);
+		tell_refused(s, reply);
 	event_end(s);
 }
 
@@ -394,7 +415,7 @@ void engine_headers_end(struct engine_session *s, struct answer *a)
 	if (is_open(s, a)) {
 		s->txn->stage = STAGE_HEADERS;
 		s->txn->size += 2;
-		facts_start(s, STAGE_HEADERS);
+		tell_start(s, STAGE_HEADERS);
 		decide_all(s, STAGE_HEADERS, a);
 		if (s->txn != NULL) {
 			view_begin(s);
@@ -411,7 +432,7 @@ void engine_body(struct engine_session *s, const void *p, size_t n, struct answe
 	if (is_open(s, a)) {
 		s->txn->stage = STAGE_BODY;
 		s->txn->size += (int64_t)n;
-		facts_body(s, p, n);
+		tell_body(s, p, n);
 		view_body(s, p, n);
 		finish_body(s, p, n);
 	}

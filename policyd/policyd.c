@@ -112,40 +112,53 @@ static bool has_twin(struct policyd *p, const struct policyd_request *r)
 	return engine_has_twin(p->engine, &c, path.p);
 }
 
-/* What ended transactions hold goes back before the next request is looked at, which may need it.  Where each answer was
- * settled they hold nothing: then it can be done later, for many at a time. */
+/* What ended transactions hold goes back before the next request is looked at, which may need it.  The rest, the log
+ * line among it, is done later, for many at a time. */
 static void end_former(struct policyd *p, struct policyd_txn *ended)
 {
-	struct policyd_txn *last = ended;
-	unsigned n = 1;
-	bool later = false;
+	struct policyd_txn *last = NULL;
+	unsigned n = 0;
+	bool later;
 
-	if (ended == NULL)
-		return;
-	for (; last->next != NULL; last = last->next)
+	for (struct policyd_txn *x = ended; x != NULL; x = x->next) {
+		if (p->asked.last != STAGE_RCPT) /* else each answer was settled */
+			policyd_txn_let_go(x);
+		last = x;
 		n++;
-	if (p->asked.last == STAGE_RCPT) {
-		pthread_mutex_lock(&p->lock);
-		later = p->n_ended < POLICYD_ENDED_MAX;
-		if (later) {
-			last->next = p->ended;
-			p->ended = ended;
-			if (p->n_ended < POLICYD_ENDED_BATCH && p->n_ended + n >= POLICYD_ENDED_BATCH)
-				pthread_cond_signal(&p->wake);
-			p->n_ended += n;
-		}
-		pthread_mutex_unlock(&p->lock);
 	}
+	if (last == NULL)
+		return;
+	pthread_mutex_lock(&p->lock);
+	later = p->n_ended < POLICYD_ENDED_MAX;
+	if (later) {
+		last->next = p->ended;
+		p->ended = ended;
+		if (p->n_ended < POLICYD_ENDED_BATCH && p->n_ended + n >= POLICYD_ENDED_BATCH)
+			pthread_cond_signal(&p->wake);
+		p->n_ended += n;
+	}
+	pthread_mutex_unlock(&p->lock);
 	if (!later)
 		policyd_txn_end(ended);
+}
+
+/* More has ended than is written down: whoever may wait has to help. */
+static bool is_behind(struct policyd *p)
+{
+	bool behind;
+
+	pthread_mutex_lock(&p->lock);
+	behind = p->n_ended >= POLICYD_ENDED_MAX / 2;
+	pthread_mutex_unlock(&p->lock);
+	return behind;
 }
 
 /* A request under way, with what it stands in while it is answered. */
 struct policyd_begun {
 	struct policyd_request r;
+	struct policyd_question q;
 	const char *wrong;     /* it cannot be read, and why */
 	struct policyd_txn *x; /* taken; NULL: not yet, or it needs none */
-	bool prepared;
 	char text[];
 };
 
@@ -157,8 +170,8 @@ static struct policyd_begun *read_request(const char *request, size_t n)
 	if (b == NULL)
 		return NULL;
 	memcpy(b->text, request, n);
+	b->q = (struct policyd_question){ .r = &b->r };
 	b->x = NULL;
-	b->prepared = false;
 	b->wrong = policyd_parse(&b->r, b->text, n);
 	return b;
 }
@@ -215,29 +228,38 @@ static void look_for_end(struct policyd *p, enum stage stage, const struct sbuf 
 			 NULL);
 }
 
-static void answer(struct policyd *p, struct policyd_conn *c, struct policyd_begun *b, struct sbuf *out)
+/* Asks about the request's transaction, with its lock held; with the answer it is unlocked and put back.  False: it would
+ * have to wait. */
+static bool ask(struct policyd *p, struct policyd_begun *b, struct sbuf *out)
 {
-	unsigned unsaid;
 	bool over;
 
-	if (b->x == NULL && !is_for_engine(p, b, out))
-		return;
-	if ((p->asked.stages & 1u << b->r.stage) == 0)
-		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &b->r);
-	take_txn(p, c, b);
-	if (b->x == NULL) {
-		complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", &b->r);
-		sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
-		return;
-	}
-	pthread_mutex_lock(&b->x->lock);
-	unsaid = policyd_txn_ask(b->x, p->engine, &p->asked, &b->r, out);
+	if (!policyd_txn_ask(b->x, p->engine, &p->asked, &b->q, out))
+		return false;
 	over = b->x->closed;
 	pthread_mutex_unlock(&b->x->lock);
 	policyd_table_put(p->table, b->x, over);
 	b->x = NULL;
-	complain_unsaid(p, unsaid, &b->r);
+	complain_unsaid(p, b->q.unsaid, &b->r);
 	look_for_end(p, b->r.stage, out);
+	return true;
+}
+
+/* Whether the engine is to be asked, about b->x then: else the answer is in `out`. */
+static bool take(struct policyd *p, struct policyd_conn *c, struct policyd_begun *b, struct sbuf *out)
+{
+	if (b->x != NULL)
+		return true;
+	if (!is_for_engine(p, b, out))
+		return false;
+	if ((p->asked.stages & 1u << b->r.stage) == 0)
+		complain(p, COMPLAINT_STAGE, "asked at a stage that policyd.asked_at does not name", &b->r);
+	take_txn(p, c, b);
+	if (b->x != NULL)
+		return true;
+	complain(p, COMPLAINT_FULL, "too many transactions, or out of memory", &b->r);
+	sbuf_add(out, "DEFER_IF_PERMIT 4.3.2 too busy, try again later");
+	return false;
 }
 
 static struct policyd_conn *conn_of(void **conn)
@@ -247,69 +269,67 @@ static struct policyd_conn *conn_of(void **conn)
 	return *conn;
 }
 
-/* Tells the engine of the client and the sender, so that their questions leave for DNS. */
-static void begin(void *ctx, void **conn, const char *request, size_t n)
+/* The request under way on this connection.  NULL when out of memory. */
+static struct policyd_begun *begun(struct policyd_conn *c, const char *request, size_t n)
+{
+	if (c->begun == NULL)
+		c->begun = read_request(request, n);
+	return c->begun;
+}
+
+/* It is answered. */
+static void finish(struct policyd_conn *c, const struct sbuf *action, struct sbuf *out)
+{
+	policyd_txn_give_up(&c->begun->q);
+	free(c->begun);
+	c->begun = NULL;
+	sbuf_add(out, "action=");
+	sbuf_addn(out, action->p, action->len);
+	sbuf_add(out, "\n\n");
+}
+
+static enum served attempt(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out,
+			   struct net_wait **wait)
 {
 	struct policyd *p = ctx;
 	struct policyd_conn *c = conn_of(conn);
-	struct policyd_begun *b;
+	struct policyd_begun *b = c != NULL ? begun(c, request, n) : NULL;
+	char action[POLICYD_ACTION_MAX];
+	struct sbuf told;
 
-	if (c == NULL || c->begun != NULL)
-		return;
-	c->begun = b = read_request(request, n);
-	if (b == NULL || b->wrong != NULL || b->r.stage != STAGE_RCPT || has_twin(p, &b->r))
-		return;
-	take_txn(p, c, b);
-	if (b->x == NULL || pthread_mutex_trylock(&b->x->lock) != 0)
-		return;
-	policyd_txn_begin(b->x, p->engine, &b->r);
-	pthread_mutex_unlock(&b->x->lock);
-}
-
-/* Has it ask what it has to know of the recipient. */
-static void prepare(void *ctx, void *conn)
-{
-	struct policyd_conn *c = conn;
-	struct policyd_begun *b = c->begun;
-
-	(void)ctx;
-	if (b == NULL || b->x == NULL || b->prepared || pthread_mutex_trylock(&b->x->lock) != 0)
-		return;
-	b->prepared = true;
-	policyd_txn_prepare(b->x, &b->r);
-	pthread_mutex_unlock(&b->x->lock);
-}
-
-static void flush(void *ctx, void *conn)
-{
-	struct policyd_conn *c = conn;
-	struct policyd_begun *b = c->begun;
-
-	(void)ctx;
-	if (b == NULL || b->x == NULL || pthread_mutex_trylock(&b->x->lock) != 0)
-		return;
-	policyd_txn_flush(b->x);
-	pthread_mutex_unlock(&b->x->lock);
+	if (b == NULL || is_behind(p))
+		return SERVED_NOT;
+	sbuf_fixed(&told, action, sizeof action);
+	if (take(p, c, b, &told)) {
+		if (pthread_mutex_trylock(&b->x->lock) != 0)
+			return SERVED_NOT; /* a worker has it */
+		if (!ask(p, b, &told)) {
+			*wait = policyd_txn_waits_for(b->x);
+			pthread_mutex_unlock(&b->x->lock);
+			return *wait != NULL ? SERVED_LATER : SERVED_NOT;
+		}
+	}
+	finish(c, &told, out);
+	return SERVED;
 }
 
 static bool serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
 {
 	struct policyd *p = ctx;
 	struct policyd_conn *c = conn_of(conn);
+	struct policyd_begun *b = c != NULL ? begun(c, request, n) : NULL;
 	char action[POLICYD_ACTION_MAX];
-	struct sbuf b;
+	struct sbuf told;
 
-	if (c != NULL && c->begun == NULL)
-		c->begun = read_request(request, n);
-	if (c == NULL || c->begun == NULL)
+	if (b == NULL)
 		return false;
-	sbuf_fixed(&b, action, sizeof action);
-	answer(p, c, c->begun, &b);
-	free(c->begun);
-	c->begun = NULL;
-	sbuf_add(out, "action=");
-	sbuf_addn(out, b.p, b.len);
-	sbuf_add(out, "\n\n");
+	sbuf_fixed(&told, action, sizeof action);
+	if (take(p, c, b, &told)) {
+		b->q.may_wait = true;
+		pthread_mutex_lock(&b->x->lock);
+		(void)ask(p, b, &told);
+	}
+	finish(c, &told, out);
 	return true;
 }
 
@@ -469,9 +489,7 @@ int policyd_start(struct policyd *p, struct error_list *errors)
 					.max_request = POLICYD_REQUEST_MAX,
 					.split = policyd_split,
 					.serve = serve,
-					.begin = begin,
-					.prepare = prepare,
-					.flush = flush,
+					.attempt = attempt,
 					.closed = closed,
 					.ctx = p };
 

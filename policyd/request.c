@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "policyd/limits.h"
 #include "util/bytes.h"
@@ -110,12 +111,25 @@ static const char *read_state(struct policyd_request *r)
 	return "its protocol_state is none that is known";
 }
 
+/* A proxy that Postfix lets speak for clients may not know them (XCLIENT ADDR=[UNAVAILABLE]).  Then a name is not that of
+ * an address either. */
+static void forget_client(struct policyd_request *r)
+{
+	r->client = (struct ip){ .family = IP_NONE };
+	r->v[POLICYD_client_name] = "";
+	r->v[POLICYD_reverse_client_name] = "";
+}
+
 static const char *read_client(struct policyd_request *r)
 {
 	const char *v = r->v[POLICYD_client_address];
 	size_t n = strcspn(v, "%"); /* "fe80::1%eth0" */
 	char text[IP_TEXT_SIZE];
 
+	if (strcasecmp(v, "unknown") == 0) {
+		forget_client(r);
+		return NULL;
+	}
 	if (n == 0 || n >= sizeof text)
 		return "its client_address is no address";
 	memcpy(text, v, n);

@@ -38,7 +38,7 @@ enum policyd_attribute { POLICYD_ATTRIBUTES(POLICYD_ENUM_) POLICYD_N_ATTRIBUTES 
 struct policyd_request {
 	const char *v[POLICYD_N_ATTRIBUTES]; /* missing ones are "" */
 	enum stage stage;                    /* RCPT, DATA, END; what comes before the recipients is CONNECT */
-	struct ip client;
+	struct ip client;                    /* IP_NONE: Postfix does not know it */
 	unsigned client_port, server_port, recipient_count; /* 0: not told */
 	int64_t size;
 	int64_t mail_ms; /* when the client said MAIL, by the clock of Postfix's machine; 0: not told */

@@ -155,27 +155,32 @@ static bool begin(struct policyd_txn *x, struct engine *e, const struct policyd_
 	return false;
 }
 
-static void ask_rcpt(struct policyd_txn *x, const struct policyd_request *r, struct answer *a)
+/* False: it would have to wait. */
+static bool ask_rcpt(struct policyd_txn *x, const struct policyd_request *r, bool may_wait, struct answer *a)
 {
 	char room[POLICYD_REQUEST_MAX];
 	struct sbuf path;
 
 	sbuf_fixed(&path, room, sizeof room);
 	policyd_path(&path, r->v[POLICYD_recipient]);
+	if (!may_wait)
+		return engine_rcpt_try(x->session, path.p, a);
 	engine_rcpt(x->session, path.p, a);
+	return true;
 }
 
-static unsigned at_rcpt(struct policyd_txn *x, const struct policyd_asked *asked, const struct policyd_request *r,
-			struct sbuf *out)
+static bool at_rcpt(struct policyd_txn *x, const struct policyd_asked *asked, const struct policyd_question *q,
+		    struct sbuf *out)
 {
 	struct answer a;
 
-	ask_rcpt(x, r, &a);
+	if (!ask_rcpt(x, q->r, q->may_wait, &a))
+		return false;
 	policyd_word_answer(out, STAGE_RCPT, &a);
 	if (asked->last == STAGE_RCPT)
 		engine_settle(x->session); /* nobody will tell what becomes of it */
 	engine_park(x->session);
-	return 0;
+	return true;
 }
 
 /*
@@ -189,7 +194,7 @@ static void ask_late_rcpt(struct policyd_txn *x, const struct policyd_asked *ask
 	if (x->told >= STAGE_DATA || (asked->stages & 1u << STAGE_RCPT) != 0 || x->n_notes > 0 ||
 	    r->v[POLICYD_recipient][0] == '\0')
 		return;
-	ask_rcpt(x, r, a);
+	(void)ask_rcpt(x, r, true, a);
 	if (a->kind == ANSWER_CONTINUE)
 		x->n_rcpts = 1;
 }
@@ -274,82 +279,70 @@ static bool has_lost_rcpts(const struct policyd_txn *x, const struct policyd_ask
 
 /* ---- Questions ---- */
 
-/* Asks the engine.  False: nothing was asked, for want of memory. */
-static bool ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
-		const struct policyd_request *r, struct sbuf *out, unsigned *unsaid)
+enum asked { ASKED, ASKED_NOT, ASKED_IN_VAIN }; /* NOT: it would have to wait; IN_VAIN: for want of memory */
+
+static enum asked ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
+		      struct policyd_question *q, struct sbuf *out)
 {
+	const struct policyd_request *r = q->r;
+
 	if (has_lost_rcpts(x, asked, r)) {
 		sbuf_add(out, "451 4.3.2 restarted in the middle of the message, try again later");
 		close_with(x, out);
+		return ASKED;
+	}
+	/* Where it is not asked about recipients, it may have to wait from the beginning. */
+	if (!q->may_wait && (r->stage != STAGE_RCPT || (asked->stages & 1u << STAGE_RCPT) == 0))
+		return ASKED_NOT;
+	if (x->session == NULL && !begin(x, e, r, out))
+		return x->closed ? ASKED : ASKED_IN_VAIN;
+	if (r->stage == STAGE_RCPT)
+		return at_rcpt(x, asked, q, out) ? ASKED : ASKED_NOT;
+	q->unsaid = r->stage == STAGE_DATA ? at_data(x, asked, r, out) : at_end(x, asked, r, out);
+	return ASKED;
+}
+
+bool policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
+		     struct policyd_question *q, struct sbuf *out)
+{
+	const struct policyd_note *before = find_note(x, q->r);
+	enum asked done;
+
+	if (before != NULL || x->closed) {
+		say(out, before != NULL ? before->action : x->closing);
 		return true;
 	}
-	if (x->session == NULL && !begin(x, e, r, out))
-		return x->closed;
-	if (r->stage == STAGE_RCPT)
-		*unsaid = at_rcpt(x, asked, r, out);
-	else if (r->stage == STAGE_DATA)
-		*unsaid = at_data(x, asked, r, out);
-	else
-		*unsaid = at_end(x, asked, r, out);
-	return true;
-}
-
-unsigned policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
-			 const struct policyd_request *r, struct sbuf *out)
-{
-	struct policyd_note *note = find_note(x, r);
-	unsigned unsaid = 0;
-
-	if (note != NULL || x->closed) {
-		say(out, note != NULL ? note->action : x->closing);
-		return 0;
-	}
-	if (r->stage == STAGE_RCPT && x->n_notes >= POLICYD_RCPTS_MAX) {
+	if (q->r->stage == STAGE_RCPT && x->n_notes >= POLICYD_RCPTS_MAX) {
 		say(out, "452 4.5.3 too many recipients");
-		return 0;
+		return true;
 	}
-	note = new_note(r);
-	if (note == NULL) {
+	if (q->note == NULL && (q->note = new_note(q->r)) == NULL) {
 		say_no_memory(out);
-		return 0;
+		return true;
 	}
-	if (!ask(x, e, asked, r, out, &unsaid) || keep_action(&note->action, out) != 0) {
-		free(note);
-		return unsaid;
+	done = ask(x, e, asked, q, out);
+	if (done == ASKED && keep_action(&q->note->action, out) == 0) {
+		add_note(x, q->note);
+		q->note = NULL;
 	}
-	add_note(x, note);
-	return unsaid;
+	return done != ASKED_NOT;
 }
 
-/* ---- Before a question ---- */
-
-void policyd_txn_begin(struct policyd_txn *x, struct engine *e, const struct policyd_request *r)
+struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x)
 {
-	char room[POLICYD_ACTION_MAX];
-	struct sbuf out;
-
-	if (x->closed || x->session != NULL)
-		return;
-	sbuf_fixed(&out, room, sizeof room);
-	(void)begin(x, e, r, &out); /* a refusal stays with x */
+	return x->session != NULL ? engine_waits_for(x->session) : NULL;
 }
 
-void policyd_txn_prepare(struct policyd_txn *x, const struct policyd_request *r)
+void policyd_txn_give_up(struct policyd_question *q)
 {
-	char room[POLICYD_REQUEST_MAX];
-	struct sbuf path;
-
-	if (x->closed || x->session == NULL || find_note(x, r) != NULL || x->n_notes >= POLICYD_RCPTS_MAX)
-		return;
-	sbuf_fixed(&path, room, sizeof room);
-	policyd_path(&path, r->v[POLICYD_recipient]);
-	engine_rcpt_prepare(x->session, path.p);
+	free(q->note);
+	q->note = NULL;
 }
 
-void policyd_txn_flush(struct policyd_txn *x)
+void policyd_txn_let_go(struct policyd_txn *x)
 {
 	if (x->session != NULL)
-		engine_flush(x->session);
+		engine_let_go(x->session);
 }
 
 /* ---- The end ---- */

@@ -49,21 +49,27 @@ struct policyd_asked {
 	enum stage last; /* the last of them: there the verdict is given */
 };
 
-/*
- * Answers a question, with x->lock held: the action goes to *out.  Answers what the action could not say
- * (enum policyd_unsaid).
- */
-unsigned policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
-			 const struct policyd_request *r, struct sbuf *out);
+/* A question under way. */
+struct policyd_question {
+	const struct policyd_request *r;
+	bool may_wait;
+	struct policyd_note *note; /* its own; NULL: none yet */
+	unsigned unsaid;           /* what the action could not say (enum policyd_unsaid) */
+};
 
 /*
- * What may be done before a question about a recipient is asked, with x->lock held: the engine is told of the client and
- * the sender, without waiting; it asks what it has to know of the recipient; that leaves.  Does nothing where there is
- * nothing to do.
+ * Answers a question, with x->lock held: the action goes to *out.  False, and only where it must not wait: it would have
+ * to.  Then the same question is to be asked again, or given up.
  */
-void policyd_txn_begin(struct policyd_txn *x, struct engine *e, const struct policyd_request *r);
-void policyd_txn_prepare(struct policyd_txn *x, const struct policyd_request *r);
-void policyd_txn_flush(struct policyd_txn *x);
+bool policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
+		     struct policyd_question *q, struct sbuf *out);
+/* What a question in vain waits for; NULL: it has to be asked where it may wait. */
+struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x);
+/* Frees what a question holds that was given up; tolerates one that was answered. */
+void policyd_txn_give_up(struct policyd_question *q);
+
+/* Gives back what was asked and not committed, at once; nobody asks about it any more. */
+void policyd_txn_let_go(struct policyd_txn *x);
 
 /* What the engine is told of the client. */
 struct engine_connect policyd_txn_connect(const struct policyd_request *r);

@@ -1,8 +1,10 @@
 #include "t/lib/check_fixture.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "mail/addr.h"
+#include "net/net.h"
 #include "t/lib/tap.h"
 #include "util/clock.h"
 
@@ -175,6 +177,21 @@ void fixture_run(struct check_fixture *f)
 
 	if (f->def->start != NULL)
 		f->def->start(&c);
+	f->def->finish(&c);
+}
+
+void fixture_run_polled(struct check_fixture *f)
+{
+	enum { POLL_US = 200 };
+	struct check_call c = fixture_call(f, NULL);
+
+	if (f->def->start != NULL)
+		f->def->start(&c);
+	while (!f->def->poll(&c)) {
+		net_flush(f->wait);
+		usleep(POLL_US);
+	}
+	c.deadline_ms = 0; /* nothing is left to wait for */
 	f->def->finish(&c);
 }
 

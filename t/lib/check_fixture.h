@@ -38,8 +38,10 @@ void fixture_mail(struct check_fixture *f, const char *sender, const char *auth_
 struct rcpt *fixture_rcpt(struct check_fixture *f, const char *recipient);
 
 struct check_call fixture_call(struct check_fixture *f, struct rcpt *rcpt);
-/* PURE: start and finish.  And the end of what start began. */
+/* PURE: start and finish; the same as a caller does it that must not wait, who polls in between.  And the end of what
+ * start began. */
 void fixture_run(struct check_fixture *f);
+void fixture_run_polled(struct check_fixture *f);
 void fixture_drop(struct check_fixture *f);
 
 /* A fact of the check's scope, as text: "allow", "5", "(absent)", "(unavailable: why)"; "(unknown)". */

@@ -209,6 +209,75 @@ static void test_together(void)
 	fakes_reset();
 }
 
+/* Nothing is waited for, and what is found is what waiting for it gives. */
+static void test_tried(void)
+{
+	static const char both[] = RULES(RULE("r", "{ fact = \"rate\"; exists = true; }",
+					      "defer = true;") ", " RULE("g", GREY, "defer = true;"));
+	static const char listed[] = RULES(RULE("listed", LISTED, "reject = true;"));
+	struct engine *e = fixture_load(both);
+	struct engine_session *s;
+
+	fakes_reset();
+	fakes.rate = "";
+	fakes.grey = "defer";
+	s = open_any(e);
+	(void)fakes_log();
+	fakes.busy_origin = 1;
+	ok(!engine_rcpt_try(s, "<bob@example.net>", &a), "what an effect reads is not there: no answer yet");
+	is_str(fakes_log(), "busy\n", "and no question, which would leave without the other one");
+	fakes.busy = 1;
+	ok(!engine_rcpt_try(s, "<bob@example.net>", &a), "it is there: no answer yet");
+	is_str(fakes_log(), "finish origin\nsubmit rate bob@example.net\nsubmit grey bob@example.net\nbusy\n",
+	       "both questions leave");
+	ok(engine_rcpt_try(s, "<bob@example.net>", &a), "they are answered: an answer");
+	is_int(a.kind, ANSWER_DEFER, "what greylisting says");
+	is_str(fakes_log(),
+	       "submit rate bob@example.net\nask rate bob@example.net\nask grey bob@example.net\n"
+	       "cancel grey bob@example.net\n",
+	       "each was asked once, and given back");
+	fakes.grey = "pass";
+	fakes.busy = 1;
+	ok(!engine_rcpt_try(s, "<carol@example.net>", &a), "another recipient");
+	is_int(rcpt(s, "<carol@example.net>"), 0, "may be told by who may wait");
+	engine_settle(s);
+	(void)fakes_log();
+	engine_close(&s);
+	is_str(fakes_log(), "teach alice@example.org to carol@example.net\n", "nothing is left to give back");
+	engine_free(&e);
+
+	fakes_reset();
+	fakes.dnsbl_score = 5;
+	e = fixture_load(listed);
+	s = open_any(e);
+	(void)fakes_log();
+	ok(!engine_rcpt_try(s, "<bob@example.net>", &a) && engine_waits_for(s) == NULL,
+	   "a check that cannot say whether it would wait has to be waited for");
+	is_str(fakes_log(), "", "it is not");
+	is_int(rcpt(s, "<bob@example.net>"), 550, "then it refuses");
+	ok(engine_rcpt_try(s, "<carol@example.net>", &a) && a.kind == ANSWER_REJECT, "for the next nothing is missing");
+	engine_close(&s);
+	engine_free(&e);
+	fakes_reset();
+}
+
+static void test_let_go(void)
+{
+	struct engine *e = fixture_load(RULES(RULE("g", GREY, "defer = true;")));
+	struct engine_session *s;
+
+	fakes_reset();
+	s = open_any(e);
+	(void)rcpt(s, "<bob@example.net>");
+	(void)fakes_log();
+	engine_let_go(s);
+	is_str(fakes_log(), "cancel grey bob@example.net\n", "what was asked can be given back before the end");
+	engine_let_go(s);
+	engine_close(&s);
+	is_str(fakes_log(), "", "once");
+	engine_free(&e);
+}
+
 /* Random transactions give what rules without the left out ones give: t/unit/rules_theorem. */
 
 /* ---- How it ends ---- */
@@ -484,6 +553,8 @@ int main(void)
 	test_texts();
 	test_started();
 	test_together();
+	test_tried();
+	test_let_go();
 	test_settle();
 	test_end();
 	test_end_at_data();

@@ -95,6 +95,27 @@ static void origin_finish(struct check_call *c)
 	fact_set_word(&c->facts->v[FACT_SENDER_DOMAIN_DNS], "mx");
 }
 
+static bool is_ready(int *busy)
+{
+	if (*busy == 0)
+		return true;
+	--*busy;
+	sbuf_add(&written, "busy\n");
+	return false;
+}
+
+static bool origin_poll(struct check_call *c)
+{
+	(void)c;
+	return is_ready(&fakes.busy_origin);
+}
+
+static bool effect_poll(struct check_call *c)
+{
+	(void)c;
+	return is_ready(&fakes.busy);
+}
+
 static void rate_submit(struct check_call *c)
 {
 	sbuf_addf(&written, "submit rate %s\n", c->rcpt->address);
@@ -206,6 +227,7 @@ static const struct check origin = {
 	.inputs = FACT_BIT(FACT_SENDER),
 	.prepare = prepare,
 	.start = origin_start,
+	.poll = origin_poll,
 	.finish = origin_finish,
 };
 static const struct check rate = {
@@ -217,6 +239,7 @@ static const struct check rate = {
 	.inputs = FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_RECIPIENT),
 	.prepare = prepare,
 	.submit = rate_submit,
+	.poll = effect_poll,
 	.ask = rate_ask,
 };
 static const struct check grey = {
@@ -228,6 +251,7 @@ static const struct check grey = {
 	.inputs = FACT_BIT(FACT_SENDER) | FACT_BIT(FACT_SENDER_DOMAIN_DNS) | FACT_BIT(FACT_RECIPIENT),
 	.prepare = prepare,
 	.submit = grey_submit,
+	.poll = effect_poll,
 	.ask = grey_ask,
 	.commit = grey_commit,
 	.cancel = grey_cancel,

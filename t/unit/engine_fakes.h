@@ -14,6 +14,7 @@ struct fakes {
 	const char *rate;   /* `rate`: RCPT, an effect of recipients; "": absent; NULL: the same, and less is noted */
 	const char *grey;   /* `grey`: the same, and reads what `origin`, MAIL, pure, finds */
 	const char *volume; /* `volume`: END, an effect of the message, reads size; NULL: absent */
+	int busy, busy_origin;  /* how often `rate` and `grey`, or `origin`, still have to be waited for when polled */
 	const char *finish_not; /* the finisher that fails */
 };
 extern struct fakes fakes;

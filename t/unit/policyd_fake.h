@@ -18,7 +18,8 @@ struct fake_engine {
 	const struct edit *early;
 	bool no_memory, twin, quiet; /* quiet: nothing is written down (many threads, or very many calls) */
 	struct engine_settings settings;
-	int open; /* sessions */
+	int tries_in_vain; /* of engine_rcpt_try(), before one succeeds */
+	int open;          /* sessions */
 };
 extern struct fake_engine fake_engine;
 void fake_engine_reset(void);

@@ -138,16 +138,27 @@ void engine_rcpt(struct engine_session *s, const char *arg, struct answer *a)
 	give(STAGE_RCPT, a);
 }
 
-void engine_rcpt_prepare(struct engine_session *s, const char *arg)
+bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a)
 {
 	(void)s;
-	note("prepare %s", arg);
+	note("try %s", arg);
+	if (fake_engine.tries_in_vain > 0) {
+		fake_engine.tries_in_vain--;
+		return false;
+	}
+	give(STAGE_RCPT, a);
+	return true;
 }
 
-void engine_flush(struct engine_session *s)
+struct net_wait *engine_waits_for(struct engine_session *s)
+{
+	return (struct net_wait *)s;
+}
+
+void engine_let_go(struct engine_session *s)
 {
 	(void)s;
-	note("flush");
+	note("let go");
 }
 
 void engine_data(struct engine_session *s, const char *queue_id, struct answer *a)

@@ -22,60 +22,57 @@ static struct policyd_table *table;
 static struct policyd_conn conn;
 static unsigned unsaid;
 
-/* One question on a connection, about a transaction; answers the action. */
-static const char *ask_by(struct policyd_conn *c, const struct policyd_asked *asked, const char *key, const char *state,
-			  const char *more)
+static void make_request(struct policyd_request *r, char text[POLICYD_REQUEST_MAX], const char *key, const char *state,
+			 const char *more)
 {
-	static char action[POLICYD_ACTION_MAX];
-	char text[POLICYD_REQUEST_MAX];
-	struct policyd_request r;
-	struct policyd_txn *x, *ended;
-	struct sbuf b;
-	bool over;
-	int n = snprintf(text, sizeof text,
+	int n = snprintf(text, POLICYD_REQUEST_MAX,
 			 "request=smtpd_access_policy\nprotocol_state=%s\ninstance=%s\nclient_address=192.0.2.7\n"
 			 "client_port=40000\nserver_address=203.0.113.5\nserver_port=25\nhelo_name=mx\n"
 			 "sender=a@example.org\n%s\n",
 			 state, key, more);
 
-	if (policyd_parse(&r, text, (size_t)n) != NULL)
+	if (policyd_parse(r, text, (size_t)n) != NULL)
 		bail_out("no request: %s", text);
+}
+
+/* A question on a connection, about a transaction, which must not wait for the first `vain` times and may then; answers
+ * the action. */
+static const char *ask_trying(struct policyd_conn *c, const struct policyd_asked *asked, const char *key,
+			      const char *state, const char *more, int vain)
+{
+	static char action[POLICYD_ACTION_MAX];
+	char text[POLICYD_REQUEST_MAX];
+	struct policyd_request r;
+	struct policyd_question q = { .r = &r };
+	struct policyd_txn *x, *ended;
+	struct sbuf b;
+	bool over;
+
+	make_request(&r, text, key, state, more);
 	x = policyd_table_take(table, key, strlen(key), c, &ended);
 	policyd_txn_end(ended);
 	sbuf_fixed(&b, action, sizeof action);
-	unsaid = policyd_txn_ask(x, fake_engine_handle(), asked, &r, &b);
+	for (; vain > 0; vain--)
+		ok(!policyd_txn_ask(x, fake_engine_handle(), asked, &q, &b), "asked in vain");
+	q.may_wait = true;
+	if (!policyd_txn_ask(x, fake_engine_handle(), asked, &q, &b))
+		bail_out("no answer where it may wait");
+	policyd_txn_give_up(&q);
+	unsaid = q.unsaid;
 	over = x->closed;
 	policyd_table_put(table, x, over);
 	return action;
 }
 
+static const char *ask_by(struct policyd_conn *c, const struct policyd_asked *asked, const char *key, const char *state,
+			  const char *more)
+{
+	return ask_trying(c, asked, key, state, more, 0);
+}
+
 static const char *ask(const struct policyd_asked *asked, const char *key, const char *state, const char *more)
 {
 	return ask_by(&conn, asked, key, state, more);
-}
-
-/* A question that is prepared first, twice, as when the one who prepared it has to hand it on. */
-static const char *ask_prepared(const struct policyd_asked *asked, const char *key, const char *more)
-{
-	char text[POLICYD_REQUEST_MAX];
-	struct policyd_request r;
-	struct policyd_txn *x, *ended;
-	int n = snprintf(text, sizeof text,
-			 "request=smtpd_access_policy\nprotocol_state=RCPT\ninstance=%s\nclient_address=192.0.2.7\n"
-			 "client_port=40000\nserver_address=203.0.113.5\nserver_port=25\nhelo_name=mx\n"
-			 "sender=a@example.org\n%s\n",
-			 key, more);
-
-	if (policyd_parse(&r, text, (size_t)n) != NULL)
-		bail_out("no request: %s", text);
-	x = policyd_table_take(table, key, strlen(key), &conn, &ended);
-	policyd_txn_end(ended);
-	policyd_txn_begin(x, fake_engine_handle(), &r);
-	policyd_txn_begin(x, fake_engine_handle(), &r);
-	policyd_txn_prepare(x, &r);
-	policyd_txn_flush(x);
-	policyd_table_put(table, x, false);
-	return ask(asked, key, "RCPT", more);
 }
 
 static void begin(void)
@@ -115,16 +112,6 @@ static void test_whole(void)
 	is_str(ask(&everywhere, "1", "END-OF-MESSAGE", "recipient_count=2\nsize=77\n"), "DUNNO", "the end again");
 	is_str(ask(&everywhere, "1", "RCPT", "recipient=x@y\n"), "DUNNO", "a recipient behind the end");
 	is_str(fake_log_take(), "", "tell the engine nothing");
-	over();
-}
-
-static void test_prepared(void)
-{
-	begin();
-	is_str(ask_prepared(&everywhere, "1", "recipient=b@c\n"), "DUNNO", "a question that was prepared is answered");
-	is_str(fake_log_take(), BEGUN "prepare <b@c>\nflush\nrcpt <b@c>\npark\n", "the transaction is begun once");
-	is_str(ask_prepared(&everywhere, "1", "recipient=b@c\n"), "DUNNO", "repeated, it is answered so again");
-	is_str(fake_log_take(), "flush\n", "nothing is prepared for what was answered");
 	over();
 }
 
@@ -195,6 +182,68 @@ static void test_restart(void)
 	is_str(ask(&everywhere, instance(-HOURS_S), "END-OF-MESSAGE", ONE), "DUNNO",
 	       "a clock that is hours off is none");
 	is_str(ask(&everywhere, "5db6.1.8b9b8", "END-OF-MESSAGE", ONE), "DUNNO", "nor is another kind of instance");
+	over();
+}
+
+/* ---- Without waiting ---- */
+
+/* Answers whether it was answered; the action, if so, is in *action. */
+static bool try_once(const struct policyd_asked *asked, struct policyd_question *q, const char *key,
+		     struct sbuf *action)
+{
+	struct policyd_txn *x, *ended;
+	bool answered;
+
+	x = policyd_table_take(table, key, strlen(key), &conn, &ended);
+	policyd_txn_end(ended);
+	sbuf_reset(action);
+	answered = policyd_txn_ask(x, fake_engine_handle(), asked, q, action);
+	policyd_table_put(table, x, x->closed);
+	return answered;
+}
+
+static void test_tried(void)
+{
+	char text[POLICYD_REQUEST_MAX], room[POLICYD_ACTION_MAX];
+	struct policyd_request r;
+	struct policyd_question q = { .r = &r };
+	struct sbuf action;
+
+	begin();
+	sbuf_fixed(&action, room, sizeof room);
+	make_request(&r, text, "1", "RCPT", "recipient=b@c\n");
+	fake_engine.tries_in_vain = 2;
+	ok(!try_once(&everywhere, &q, "1", &action), "a question that must not wait and would have to has no answer");
+	is_str(fake_log_take(), BEGUN "try <b@c>\n", "the transaction is begun");
+	ok(!try_once(&everywhere, &q, "1", &action), "nor has it when it is asked again too early");
+	ok(try_once(&everywhere, &q, "1", &action), "then it has");
+	is_str(action.p, "DUNNO", "the engine's");
+	is_str(fake_log_take(), "try <b@c>\ntry <b@c>\npark\n", "of the same transaction");
+	policyd_txn_give_up(&q);
+	is_str(ask(&everywhere, "1", "RCPT", "recipient=b@c\n"), "DUNNO", "repeated, it is answered so again");
+	is_str(fake_log_take(), "", "without asking");
+
+	fake_engine.tries_in_vain = 2;
+	fake_refuse(STAGE_RCPT, 451, "4.7.1", "not yet");
+	is_str(ask_trying(&conn, &everywhere, "1", "RCPT", "recipient=d@e\n", 2), "DEFER_IF_PERMIT 4.7.1 not yet",
+	       "one that must wait after all");
+	is_str(fake_log_take(), "try <d@e>\ntry <d@e>\nrcpt <d@e>\npark\n", "is asked where it may");
+
+	make_request(&r, text, "2", "RCPT", "recipient=f@g\n");
+	fake_engine.tries_in_vain = 1;
+	ok(!try_once(&at_rcpt, &q, "2", &action), "another one in vain");
+	(void)fake_log_take();
+	is_str(ask(&at_rcpt, "2", "RCPT", "recipient=f@g\n"), "DUNNO", "answered on another way meanwhile");
+	ok(try_once(&at_rcpt, &q, "2", &action), "is not asked about again");
+	is_str(fake_log_take(), "rcpt <f@g>\nsettle\npark\n", "and counted once");
+	policyd_txn_give_up(&q);
+
+	make_request(&r, text, "3", "DATA", "recipient=f@g\n");
+	ok(!try_once(&at_data, &q, "3", &action), "DATA may have to wait");
+	make_request(&r, text, "4", "RCPT", "recipient=f@g\n");
+	ok(!try_once(&at_end, &q, "4", &action), "and so may a recipient that is not to be asked about");
+	policyd_txn_give_up(&q);
+	is_str(fake_log_take(), "close\n", "nothing is begun for them: the one before has ended");
 	over();
 }
 
@@ -557,7 +606,7 @@ static void test_many_recipients(void)
 int main(void)
 {
 	test_whole();
-	test_prepared();
+	test_tried();
 	test_last_stage();
 	test_unknown_recipients();
 	test_restart();
