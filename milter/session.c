@@ -124,8 +124,9 @@ sfsistat milter_on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 	if (c.resolve && ascii_equal(c.resolve, "FORGED"))
 		c.resolve = NULL;
 	c.ptr = real_name(milter_macro(ctx, "{client_ptr}"));
-	/* Without SMTP: Postfix has a queue id at once and no port, sendmail has no address. */
-	c.smtp = addr && !(port == 0 && milter_macro(ctx, "i"));
+	/* Without SMTP: Postfix has a queue id at once and no port, sendmail has no address, and calls the client localhost.
+	 * An MTA that does not even know a name has a client that it knows nothing of. */
+	c.smtp = addr ? !(port == 0 && milter_macro(ctx, "i")) : real_name(host) == NULL;
 	c.port = port;
 	c.server = milter_macro(ctx, "{daemon_addr}");
 	c.server_port = port_number(milter_macro(ctx, "{daemon_port}"));

@@ -36,6 +36,7 @@ e2e_tests = \
 	t/e2e/policy_actions.py \
 	t/e2e/policy_hostile.py \
 	t/e2e/policy_limits.py \
+	t/e2e/policy_unknown.py \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
 	t/e2e/rules.py \

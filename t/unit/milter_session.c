@@ -120,6 +120,8 @@ static void test_without_smtp(void)
 	begin_answered();
 	milter_on_connect(&ctx, (char *)"localhost", NULL);
 	is_str(fake_log_take(), "connect none name=localhost ptr=- resolve=- local\n", "sendmail: no address");
+	milter_on_connect(&ctx, (char *)"unknown", NULL);
+	is_str(fake_log_take(), "connect none name=- ptr=- resolve=-\n", "neither an address nor a name: not local");
 	milter_on_connect(&ctx, (char *)"localhost", (struct sockaddr *)&un);
 	is_str(fake_log_take(), "connect none name=localhost ptr=- resolve=-\n", "a Unix socket is SMTP all the same");
 	fake_macro(&ctx, "i", "4ABC");

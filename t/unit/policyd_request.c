@@ -79,6 +79,21 @@ static void test_understood(void)
 	}
 }
 
+static void test_unknown_client(void)
+{
+	static const char text[] =
+		STATE("RCPT", "instance=1\nclient_address=unknown\nclient_name=a.example.org\n"
+			      "reverse_client_name=a.example.org\nclient_port=unknown\nrecipient=b\n");
+	struct policyd_request r;
+	char *room;
+
+	is_str(parse(&r, &room, text, sizeof text - 1), NULL, "a client that the proxy does not know");
+	is_int(r.client.family, IP_NONE, "has no address");
+	is_str(r.v[POLICYD_client_name], "", "and so no name");
+	is_str(r.v[POLICYD_reverse_client_name], "", "nor another one");
+	free(room);
+}
+
 static void test_first_counts(void)
 {
 	struct policyd_request r;
@@ -106,7 +121,8 @@ static void test_not_understood(void)
 		{ STATE("RCPT", "client_address=192.0.2.1\nrecipient=b\n"), "no instance", 0 },
 		{ STATE("RCPT", "instance=1\nclient_address=192.0.2.1\n"), "no recipient", 0 },
 		{ STATE("RCPT", "instance=1\nrecipient=b\n"), "no client", 0 },
-		{ STATE("RCPT", "instance=1\nclient_address=unknown\nrecipient=b\n"), "an unknown client", 0 },
+		{ STATE("RCPT", "instance=1\nclient_address=unknown1\nrecipient=b\n"), "nearly an unknown client", 0 },
+		{ STATE("RCPT", "instance=1\nclient_address=\nrecipient=b\n"), "an empty client", 0 },
 		{ STATE("RCPT", "instance=1\nclient_address=192.0.2.256\nrecipient=b\n"), "no address", 0 },
 		{ STATE("RCPT", "instance=1\nclient_address=%eth0\nrecipient=b\n"), "a zone alone", 0 },
 		{ BASE "helo_name=a\0b\n\n", "a NUL in a value", sizeof BASE "helo_name=a\0b\n\n" - 1 },
@@ -181,6 +197,7 @@ int main(void)
 {
 	test_values();
 	test_understood();
+	test_unknown_client();
 	test_first_counts();
 	test_not_understood();
 	test_too_many_lines();
