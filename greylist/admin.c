@@ -288,13 +288,15 @@ int grey_admin_list(const struct grey_admin *g, enum grey_kind kind, const struc
 static void ask_allow(struct walk *w, struct found *f)
 {
 	const struct grey_settings *set = w->g->settings;
-	struct grey_question q = { .key = f->key.p, .sender = "" };
+	const struct grey_times times = { .window_ms = set->retry_window, .pass_ms = set->pass_for };
+	struct grey_terms terms;
+	struct grey_question q = { .key = f->key.p, .sender = "", .terms = &terms };
 	char ttl[NUMBER_SIZE], count[NUMBER_SIZE];
 	struct redis_word words[] = { f->key, { count, 0 }, { ttl, 0 } };
 
 	switch (w->kind) {
 	case GREY_TRIPLETS:
-		q.times = (struct grey_times){ .window_ms = set->retry_window, .pass_ms = set->pass_for };
+		grey_terms_make(&terms, &times);
 		f->op[OP_SELF] = grey_script_ask(w->g->wait, &w->script, "allow", &q);
 		break;
 	case GREY_CLIENTS:

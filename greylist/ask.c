@@ -1,6 +1,5 @@
 #include "greylist/ask.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "greylist/sender.h"
@@ -40,7 +39,7 @@ static const char *client_key(struct check_call *c, const struct grey_state *s, 
 {
 	const struct fact_value *domain = &c->txn->facts.v[FACT_SENDER_DOMAIN];
 
-	if (s->times.known_after == 0 || grey_identity_is_network(run->identity.spf, run->identity.host) ||
+	if (s->plain.times.known_after == 0 || grey_identity_is_network(run->identity.spf, run->identity.host) ||
 	    domain->state != FACT_KNOWN || domain->n == 0)
 		return NULL;
 	return grey_key(c->arena, s->prefix, GREY_CLIENTS,
@@ -53,19 +52,21 @@ static bool is_word(const struct fact_value *f, const char *word)
 }
 
 /* The longest of those that apply.  What DNS failed to tell is no reason. */
-static enum grey_delay choose_delay(const struct check_call *c, const struct grey_state *s, int64_t *delay_ms)
+static enum grey_delay choose_delay(const struct check_call *c, const struct grey_state *s,
+				    const struct grey_terms **terms)
 {
 	const struct fact_value *v = c->conn->facts.v;
 	enum grey_delay delay = GREY_DELAY_PLAIN;
 
-	*delay_ms = s->times.delay_ms;
+	*terms = &s->plain;
 	if ((is_word(&v[FACT_FCRDNS], "none") || is_word(&v[FACT_FCRDNS], "fail")) &&
-	    s->delay_no_fcrdns_ms > *delay_ms) {
-		*delay_ms = s->delay_no_fcrdns_ms;
+	    s->no_name.times.delay_ms > (*terms)->times.delay_ms) {
+		*terms = &s->no_name;
 		delay = GREY_DELAY_NO_NAME;
 	}
-	if (v[FACT_DNSBL_SCORE].state == FACT_KNOWN && v[FACT_DNSBL_SCORE].num >= 1 && s->delay_listed_ms > *delay_ms) {
-		*delay_ms = s->delay_listed_ms;
+	if (v[FACT_DNSBL_SCORE].state == FACT_KNOWN && v[FACT_DNSBL_SCORE].num >= 1 &&
+	    s->listed.times.delay_ms > (*terms)->times.delay_ms) {
+		*terms = &s->listed;
 		delay = GREY_DELAY_LISTED;
 	}
 	return delay;
@@ -106,10 +107,9 @@ void grey_send(struct check_call *c, struct grey_run *run, const char *verb)
 
 	if (c->conn->ip.family == IP_NONE || !name_triplet(c, s, run))
 		return;
-	q->times = s->times;
 	q->code[0] = (char)run->identity.spf;
 	q->code[1] = (char)run->identity.host;
-	q->code[2] = (char)choose_delay(c, s, &q->times.delay_ms);
+	q->code[2] = (char)choose_delay(c, s, &q->terms);
 	q->sender = run->triplet.sender;
 	q->client = client_key(c, s, run);
 	q->key = grey_key_triplet(c->arena, s->prefix, &run->triplet);
@@ -162,20 +162,26 @@ static void add_decision(const struct grey_run *run, const struct grey_answer *a
 	switch (met < GREY_MET_KEYS ? GREY_CLIENT : a->decision) {
 	case GREY_DEFER:
 		sbuf_add(out, "waits ");
-		grey_why_delay(run->question.times.delay_ms, (enum grey_delay)run->question.code[2], out);
+		grey_why_delay(run->question.terms->times.delay_ms, (enum grey_delay)run->question.code[2], out);
 		break;
 	case GREY_PASS:
 		sbuf_add(out, "came again after ");
 		grey_why_span(a->age_ms, out);
 		break;
 	case GREY_KNOWN:
-		sbuf_addf(out, "passed before, %" PRId64 " times in all", a->count);
+		sbuf_add(out, "passed before, ");
+		sbuf_add_num(out, a->count);
+		sbuf_add(out, " times in all");
 		break;
 	case GREY_CLIENT:
-		if (met < GREY_MET_KEYS)
-			sbuf_addf(out, "the recipient has written to %s", run->met.remote[met]);
-		else
-			sbuf_addf(out, "the client has proved itself on %" PRId64 " days", a->count);
+		if (met < GREY_MET_KEYS) {
+			sbuf_add(out, "the recipient has written to ");
+			sbuf_add(out, run->met.remote[met]);
+		} else {
+			sbuf_add(out, "the client has proved itself on ");
+			sbuf_add_num(out, a->count);
+			sbuf_add(out, " days");
+		}
 		break;
 	}
 }
@@ -195,7 +201,7 @@ static void explain(struct check_call *c, const struct grey_run *run, const stru
 /* met: which key told of a correspondent, GREY_MET_KEYS for none. */
 static void set_decision(struct check_call *c, struct grey_run *run, const struct grey_answer *a, unsigned met)
 {
-	const struct grey_times *t = &run->question.times;
+	const struct grey_times *t = &run->question.terms->times;
 
 	if (met < GREY_MET_KEYS) {
 		fact_set_word(fact(c, FACT_GREYLIST), "met");

@@ -13,8 +13,7 @@
 struct grey_state {
 	struct redis_script script;
 	struct grey_masks masks;
-	struct grey_times times; /* with the plain delay */
-	int64_t delay_no_fcrdns_ms, delay_listed_ms;
+	struct grey_terms plain, no_name, listed; /* which differ in the delay */
 	const char *prefix;
 	enum on_error on_error;
 	bool correspondents; /* they are asked about */

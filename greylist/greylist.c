@@ -65,6 +65,15 @@ static int64_t at_most(int64_t delay_ms, int64_t limit_ms)
 	return delay_ms < limit_ms ? delay_ms : limit_ms;
 }
 
+static void make_terms(const struct grey_settings *set, int64_t delay_ms, struct grey_terms *out)
+{
+	grey_terms_make(out, &(struct grey_times){ .delay_ms = delay_ms,
+						   .window_ms = set->retry_window,
+						   .pass_ms = set->pass_for,
+						   .known_after = set->known_after,
+						   .known_for_ms = set->known_for });
+}
+
 static int grey_prepare(const struct check_env *env, const void *settings, void **state, struct error_list *errors)
 {
 	const struct grey_settings *set = settings;
@@ -80,13 +89,9 @@ static int grey_prepare(const struct check_env *env, const void *settings, void 
 	}
 	redis_script_init(&s->script, grey_script);
 	s->masks = (struct grey_masks){ (unsigned)set->ipv4_mask, (unsigned)set->ipv6_mask };
-	s->times = (struct grey_times){ .delay_ms = set->delay,
-					.window_ms = set->retry_window,
-					.pass_ms = set->pass_for,
-					.known_after = set->known_after,
-					.known_for_ms = set->known_for };
-	s->delay_no_fcrdns_ms = at_most(set->delay_no_fcrdns, set->retry_window / 2);
-	s->delay_listed_ms = at_most(set->delay_listed, set->retry_window / 2);
+	make_terms(set, set->delay, &s->plain);
+	make_terms(set, at_most(set->delay_no_fcrdns, set->retry_window / 2), &s->no_name);
+	make_terms(set, at_most(set->delay_listed, set->retry_window / 2), &s->listed);
 	s->prefix = env->redis_prefix;
 	s->on_error = set->on_error == GREY_INHERIT ? env->redis_on_error : (enum on_error)set->on_error;
 	s->correspondents = set->met_for > 0;

@@ -26,22 +26,30 @@ enum {
 /* ---- Words ---- */
 
 /* What providers call lines of customers; `whole` ones are too short to be looked for inside of others. */
+#define WORD(text, whole)                                                                                              \
+	{                                                                                                              \
+		text, sizeof text - 1, whole                                                                           \
+	}
 static const struct word {
 	const char *text;
+	size_t n;
 	bool whole;
 } words[] = {
-	{ "dyn", false },         { "dsl", false },    { "pool", false },  { "dhcp", false },   { "ppp", false },
-	{ "cable", false },       { "cust", false },   { "dial", false },  { "catv", false },   { "ftth", false },
-	{ "broadband", false },   { "gpon", false },   { "wimax", false }, { "mobile", false }, { "subscr", false },
-	{ "residential", false }, { "fiber", false },  { "cpe", true },    { "dip", true },     { "abo", true },
-	{ "lte", true },          { "res", true },     { "user", true },   { "ip", true },      { "vps", true },
-	{ "vmi", true },          { "members", true }, { "ipngn", false }, { "ipbf", false },
+	WORD("dyn", false),   WORD("dsl", false),    WORD("pool", false),      WORD("dhcp", false),
+	WORD("ppp", false),   WORD("cable", false),  WORD("cust", false),      WORD("dial", false),
+	WORD("catv", false),  WORD("ftth", false),   WORD("broadband", false), WORD("gpon", false),
+	WORD("wimax", false), WORD("mobile", false), WORD("subscr", false),    WORD("residential", false),
+	WORD("fiber", false), WORD("cpe", true),     WORD("dip", true),        WORD("abo", true),
+	WORD("lte", true),    WORD("res", true),     WORD("user", true),       WORD("ip", true),
+	WORD("vps", true),    WORD("vmi", true),     WORD("members", true),    WORD("ipngn", false),
+	WORD("ipbf", false),
 };
+#undef WORD
 
 static bool has_word(const char *run, size_t n)
 {
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		size_t m = strlen(words[i].text);
+		size_t m = words[i].n;
 
 		if (n == m ? memcmp(run, words[i].text, n) == 0
 			   : !words[i].whole && n > m &&
@@ -65,20 +73,18 @@ static bool label_has_word(const char *p, size_t n)
 	return false;
 }
 
-/* Such a word and a number, be they far apart: "x12.town.adsl" is a line like "adsl12.town". */
-static bool has_numbered_word(const char *host)
+/* Such a word, which counts with a number, be they far apart: "x12.town.adsl" is a line like "adsl12.town". */
+static bool has_word_label(const char *host)
 {
-	bool word = false, digit = false;
+	bool word = false;
 
-	for (const char *p = host; *p != '\0';) {
+	for (const char *p = host; !word && *p != '\0';) {
 		size_t n = strcspn(p, ".");
 
-		word = word || label_has_word(p, n);
-		for (size_t i = 0; i < n; i++)
-			digit = digit || ascii_is_digit(p[i]);
+		word = label_has_word(p, n);
 		p += n + (p[n] == '.');
 	}
-	return word && digit;
+	return word;
 }
 
 /* A label of few letters and a long number: what hosters call machines that nobody has given a name ("vm1234567"). */
@@ -331,7 +337,7 @@ bool grey_hostname_is_generated(const char *name, const char *domain, const stru
 		if (is_alnum(*p))
 			bare[n++] = *p;
 	bare[n] = '\0';
-	if (has_numbered_word(host) || has_serial_label(host))
+	if (strpbrk(host, "0123456789") != NULL && (has_word_label(host) || has_serial_label(host)))
 		return true;
 	return ip->family == IP_V4 ? shows_ipv4(host, bare, ip) : shows_ipv6(host, bare, ip);
 }

@@ -4,14 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	NUMBER_SIZE = 24,
-	KEYS_MAX = 2,
-	NUMBERS = 5,
-	WORDS_MAX = KEYS_MAX + 1 + NUMBERS + 2,
-	ANSWER = 5,
-	MS_PER_S = 1000
-};
+enum { KEYS_MAX = 2, WORDS_MAX = KEYS_MAX + 1 + GREY_NUMBERS + 2, ANSWER = 5, MS_PER_S = 1000 };
 
 const char grey_script[] =
 	"local t = redis.call('TIME')\n"
@@ -114,12 +107,20 @@ const char grey_script_trust[] = "local day = math.floor(redis.call('TIME')[1] /
 const char grey_script_meet[] = "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
 				"return 1\n";
 
-/* Answers how many of the words are keys.  The numbers live in the caller's buffers. */
-static size_t make_words(const char *verb, const struct grey_question *q, char numbers[NUMBERS][NUMBER_SIZE],
-			 struct redis_word words[WORDS_MAX], size_t *n)
+void grey_terms_make(struct grey_terms *out, const struct grey_times *times)
 {
-	const struct grey_times *t = &q->times;
-	const int64_t values[NUMBERS] = { t->delay_ms, t->window_ms, t->pass_ms, t->known_after, t->known_for_ms };
+	const int64_t values[GREY_NUMBERS] = { times->delay_ms, times->window_ms, times->pass_ms, times->known_after,
+					       times->known_for_ms };
+
+	out->times = *times;
+	for (unsigned i = 0; i < GREY_NUMBERS; i++)
+		out->numbers[i].n = (size_t)snprintf(out->numbers[i].text, GREY_NUMBER_SIZE, "%" PRId64, values[i]);
+}
+
+/* Answers how many of the words are keys. */
+static size_t make_words(const char *verb, const struct grey_question *q, struct redis_word words[WORDS_MAX], size_t *n)
+{
+	const struct grey_number *number = q->terms->numbers;
 	size_t keys = 0;
 
 	words[keys++] = (struct redis_word){ q->key, strlen(q->key) };
@@ -127,10 +128,8 @@ static size_t make_words(const char *verb, const struct grey_question *q, char n
 		words[keys++] = (struct redis_word){ q->client, strlen(q->client) };
 	*n = keys;
 	words[(*n)++] = (struct redis_word){ verb, strlen(verb) };
-	for (unsigned i = 0; i < NUMBERS; i++) {
-		snprintf(numbers[i], NUMBER_SIZE, "%" PRId64, values[i]);
-		words[(*n)++] = (struct redis_word){ numbers[i], strlen(numbers[i]) };
-	}
+	for (unsigned i = 0; i < GREY_NUMBERS; i++)
+		words[(*n)++] = (struct redis_word){ number[i].text, number[i].n };
 	words[(*n)++] = (struct redis_word){ q->sender, strlen(q->sender) };
 	words[(*n)++] = (struct redis_word){ q->code, strlen(q->code) };
 	return keys;
@@ -139,18 +138,16 @@ static size_t make_words(const char *verb, const struct grey_question *q, char n
 struct net_op *grey_script_ask(struct net_wait *w, const struct redis_script *s, const char *verb,
 			       const struct grey_question *q)
 {
-	char numbers[NUMBERS][NUMBER_SIZE];
 	struct redis_word words[WORDS_MAX];
-	size_t n, keys = make_words(verb, q, numbers, words, &n);
+	size_t n, keys = make_words(verb, q, words, &n);
 
 	return redis_eval(w, s, keys, words, n);
 }
 
 void grey_script_tell(struct net_wait *w, const struct redis_script *s, const char *verb, const struct grey_question *q)
 {
-	char numbers[NUMBERS][NUMBER_SIZE];
 	struct redis_word words[WORDS_MAX];
-	size_t n, keys = make_words(verb, q, numbers, words, &n);
+	size_t n, keys = make_words(verb, q, words, &n);
 
 	redis_tell_eval(w, s, keys, words, n);
 }

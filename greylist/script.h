@@ -65,6 +65,17 @@ struct grey_times {
 	int64_t known_after, known_for_ms; /* a count; 0: clients do not become known */
 };
 
+/* The same with the words that the script gets: formatted once, as they are the configuration's. */
+enum { GREY_NUMBERS = 5, GREY_NUMBER_SIZE = 24 };
+struct grey_terms {
+	struct grey_times times;
+	struct grey_number {
+		char text[GREY_NUMBER_SIZE];
+		size_t n;
+	} numbers[GREY_NUMBERS];
+};
+void grey_terms_make(struct grey_terms *out, const struct grey_times *times);
+
 enum { GREY_CODE_SIZE = 4 };
 
 struct grey_question {
@@ -72,7 +83,7 @@ struct grey_question {
 	const char *client; /* the client's; NULL: it cannot become known */
 	const char *sender; /* normalised */
 	char code[GREY_CODE_SIZE];
-	struct grey_times times;
+	const struct grey_terms *terms;
 };
 
 /* A call of grey_script, to be awaited; NULL when out of memory.  And one that nobody waits for. */

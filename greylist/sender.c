@@ -153,7 +153,8 @@ static bool cut_recipient(struct local *l, const char *recipient)
 	const char *at = recipient != NULL ? addr_at(recipient, strlen(recipient)) : NULL;
 	char buf[LOCAL_MAX];
 
-	if (at == NULL || at == recipient)
+	/* Few senders have it, and to look for each of the forms costs more than all the rest. */
+	if (at == NULL || at == recipient || strstr(l->p, at + 1) == NULL)
 		return false;
 	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
 		const char *found;
@@ -339,6 +340,18 @@ static bool split(const char *address, size_t n, struct local *l, const char **a
 	return strlen(l->p) == l->n; /* a NUL from the wire: nobody's address */
 }
 
+/* The local part as it has become, with the domain it had: `at` and what is behind it. */
+static const char *join(struct arena *a, const struct local *l, const char *at, size_t n)
+{
+	char *out = arena_alloc(a, l->n + n + 1);
+
+	if (out == NULL)
+		return NULL;
+	memcpy(out, l->p, l->n);
+	memcpy(out + l->n, at, n);
+	return out;
+}
+
 const char *grey_sender(struct arena *a, const char *sender, size_t n, const char *recipient)
 {
 	struct local l;
@@ -358,7 +371,7 @@ const char *grey_sender(struct arena *a, const char *sender, size_t n, const cha
 	strip_numbers(&l, from);
 	if (l.n == 0)
 		return arena_strndup(a, sender, n);
-	return arena_printf(a, "%s%.*s", l.p, (int)(n - (size_t)(at - sender)), at);
+	return join(a, &l, at, n - (size_t)(at - sender));
 }
 
 const char *grey_mailbox(struct arena *a, const char *address, size_t n)
@@ -371,5 +384,5 @@ const char *grey_mailbox(struct arena *a, const char *address, size_t n)
 	for (unsigned i = 0; i < WRAPPERS_MAX && unwrap_batv(&l); i++)
 		;
 	cut_extension(&l, 0);
-	return arena_printf(a, "%s%.*s", l.p, (int)(n - (size_t)(at - address)), at);
+	return join(a, &l, at, n - (size_t)(at - address));
 }

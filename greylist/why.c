@@ -1,6 +1,6 @@
 #include "greylist/why.h"
 
-#include <inttypes.h>
+#include <stddef.h>
 
 enum { MS_PER_S = 1000 };
 
@@ -38,14 +38,20 @@ static const char *host_text(enum grey_host host)
 	return "no confirmed host name";
 }
 
+static void add_all(struct sbuf *out, const char *const *texts)
+{
+	for (; *texts != NULL; texts++)
+		sbuf_add(out, *texts);
+}
+
 void grey_why_identity(enum grey_spf spf, enum grey_host host, struct sbuf *out)
 {
 	if (spf == GREY_SPF_PASS)
 		sbuf_add(out, "by SPF");
 	else if (host == GREY_HOST_CONFIRMED)
-		sbuf_addf(out, "by host name: %s", spf_text(spf));
+		add_all(out, (const char *const[]){ "by host name: ", spf_text(spf), NULL });
 	else
-		sbuf_addf(out, "by network: %s, %s", spf_text(spf), host_text(host));
+		add_all(out, (const char *const[]){ "by network: ", spf_text(spf), ", ", host_text(host), NULL });
 }
 
 void grey_why_delay(int64_t delay_ms, enum grey_delay delay, struct sbuf *out)
@@ -84,7 +90,10 @@ void grey_why_span(int64_t ms, struct sbuf *out)
 			continue;
 		if (n == 0 && shown > 0)
 			break;
-		sbuf_addf(out, "%s%" PRId64 "%s", shown++ > 0 ? " " : "", n, units[i].name);
+		if (shown++ > 0)
+			sbuf_addc(out, ' ');
+		sbuf_add_num(out, n);
+		sbuf_add(out, units[i].name);
 		left -= n * units[i].seconds;
 	}
 }

@@ -30,11 +30,14 @@ static void seen(const char *identity, const char *sender, const char *recipient
 {
 	struct grey_triplet t = { identity, sender, recipient };
 	struct arena *a = arena_new(0);
+	struct grey_terms terms;
 	struct grey_question q = {
-		.key = grey_key_triplet(a, admin.prefix, &t), .sender = sender, .code = "-gn", .times = times
+		.key = grey_key_triplet(a, admin.prefix, &t), .sender = sender, .code = "-gn", .terms = &terms
 	};
-	struct net_op *op = grey_script_ask(admin.wait, &script, verb, &q);
+	struct net_op *op;
 
+	grey_terms_make(&terms, &times);
+	op = grey_script_ask(admin.wait, &script, verb, &q);
 	fixture_await(admin.wait, op);
 	net_op_free(&op);
 	arena_free(&a);

@@ -116,9 +116,11 @@ static void first_seen(int64_t ago_ms)
 	put(KEY, text);
 }
 
+static struct grey_terms terms;
+
 static struct grey_question question(const char *client, const char *sender)
 {
-	return (struct grey_question){ .key = KEY, .client = client, .sender = sender, .code = "-gn", .times = times };
+	return (struct grey_question){ .key = KEY, .client = client, .sender = sender, .code = "-gn", .terms = &terms };
 }
 
 static struct grey_answer ask_with(const char *verb, const struct grey_question *q)
@@ -190,6 +192,8 @@ static void test_life(void)
 static void test_renewal(void)
 {
 	struct grey_question q = question(NULL, "");
+	struct grey_times other = times;
+	struct grey_terms other_terms;
 
 	(void)redis("FLUSHALL");
 	(void)call("renew");
@@ -207,7 +211,9 @@ static void test_renewal(void)
 	ok(about(ttl(), times.pass_ms), "a used pass is renewed");
 	ok(about(call("ask").left_ms, times.pass_ms + 1000), "and knows it");
 	is_int(record().passes, 3, "and not counted twice");
-	q.times.pass_ms = HOUR_MS;
+	other.pass_ms = HOUR_MS;
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	first_seen(2 * HOUR_MS);
 	put(KEY, "1000 0 1 5 0 10 -gn");
 	is_int(ask_with("ask", &q).decision, GREY_DEFER, "a pass older than pass_for, which was made shorter, is over");
@@ -242,15 +248,21 @@ static void test_window(void)
 static void test_delays(void)
 {
 	struct grey_question q = question(NULL, "");
+	struct grey_times other = times;
+	struct grey_terms other_terms;
 
 	(void)redis("FLUSHALL");
 	(void)call("ask");
 	first_seen(HOUR_MS + MINUTE_MS);
-	q.times.delay_ms = 2 * HOUR_MS;
+	other.delay_ms = 2 * HOUR_MS;
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	ok(about(ask_with("ask", &q).wait_ms, HOUR_MS - MINUTE_MS), "a delay that grows");
 	is_int(record().delay_ms, 2 * HOUR_MS, "is on record");
 	is_int(call("ask").decision, GREY_PASS, "and shrinks");
-	q.times.delay_ms = 0;
+	other.delay_ms = 0;
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	(void)redis("FLUSHALL");
 	is_int(ask_with("ask", &q).decision, GREY_PASS, "without a delay everything passes at once");
 	ok(about(ttl(), times.pass_ms), "and has a TTL");
@@ -384,6 +396,8 @@ static int client_days(void)
 static void test_client(void)
 {
 	struct grey_question q = question(CLIENT, "new@example.org");
+	struct grey_times other = times;
+	struct grey_terms other_terms;
 	struct grey_answer a;
 
 	(void)redis("FLUSHALL");
@@ -414,9 +428,13 @@ static void test_client(void)
 	q.client = NULL;
 	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor without one");
 	q.client = CLIENT;
-	q.times.known_after = 0;
+	other.known_after = 0;
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor when that is switched off");
-	q.times.known_after = 4;
+	other.known_after = 4;
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	is_int(ask_with("peek", &q).decision, GREY_DEFER, "nor when more is asked for");
 }
 
@@ -478,13 +496,17 @@ static void test_memory(void)
 {
 	static struct net_op *ops[BATCH];
 	struct grey_question q = question(NULL, "");
+	struct grey_times other = times;
+	struct grey_terms other_terms;
 	int64_t before, bytes;
 	size_t length = 0;
 	char key[256];
 
 	(void)redis("FLUSHALL");
 	before = used_memory();
-	q.times.delay_ms = 0; /* passed ones are the longer ones */
+	other.delay_ms = 0; /* passed ones are the longer ones */
+	grey_terms_make(&other_terms, &other);
+	q.terms = &other_terms;
 	q.key = key;
 	for (unsigned i = 0; i < MANY; i += BATCH) {
 		for (unsigned k = 0; k < BATCH; k++) {
@@ -514,6 +536,7 @@ int main(void)
 	if (w == NULL || !fixture_await_redis(net, true))
 		bail_out("no Redis");
 	redis_script_init(&script, grey_script);
+	grey_terms_make(&terms, &times);
 	test_life();
 	test_renewal();
 	test_window();

@@ -56,6 +56,68 @@ static void *many_times(void *wrong)
 	return NULL;
 }
 
+/* ---- What is remembered says what was found ---- */
+
+enum { SOME = 600, TIMES = 20000, NAME_SIZE = 160 };
+
+struct looked_up {
+	char name[NAME_SIZE];
+	int at; /* -1: none */
+};
+
+static int position(const char *name)
+{
+	const char *got = psl_registrable(name);
+
+	return got != NULL ? (int)(got - name) : -1;
+}
+
+static void *look_up(void *l)
+{
+	((struct looked_up *)l)->at = position(((struct looked_up *)l)->name);
+	return NULL;
+}
+
+static void make_name(char name[NAME_SIZE])
+{
+	static const char *const parts[] = { "a",  "mx1", "mail", "example", "com", "co",     "uk",
+					     "jp", "www", "kobe", "city",    "io",  "github", "" };
+	static const char longer[] = "a-label-that-is-long-enough-to-fill-names.";
+	unsigned labels = 1 + (unsigned)rand() % 5;
+
+	strcpy(name, rand() % 8 == 0 ? longer : "");
+	for (unsigned i = 0; i < labels; i++) {
+		if (i > 0)
+			strcat(name, ".");
+		strcat(name, parts[(size_t)rand() % (sizeof parts / sizeof parts[0])]);
+	}
+}
+
+/* Each is looked up once by a thread of its own, which remembers nothing. */
+static void test_remembered(void)
+{
+	static struct looked_up all[SOME];
+	unsigned wrong = 0;
+
+	srand(1);
+	for (unsigned i = 0; i < SOME; i++) {
+		pthread_t thread;
+
+		make_name(all[i].name);
+		if (pthread_create(&thread, NULL, look_up, &all[i]) != 0)
+			bail_out("no thread");
+		pthread_join(thread, NULL);
+	}
+	for (unsigned i = 0; i < TIMES; i++) {
+		const struct looked_up *l = &all[rand() % SOME];
+		char copy[NAME_SIZE];
+
+		memcpy(copy, l->name, sizeof copy); /* not where it stood when it was met first */
+		wrong += position(copy) != l->at;
+	}
+	is_int(wrong, 0, "names that come again come to the same");
+}
+
 int main(void)
 {
 	enum { THREADS = 4, LABELS = 1000000 };
@@ -81,6 +143,8 @@ int main(void)
 		sum += wrong[i];
 	}
 	is_int(sum, 0, "the same from several threads at once");
+
+	test_remembered();
 
 	longest = malloc(2 * LABELS + 1);
 	for (unsigned i = 0; i < LABELS; i++)
