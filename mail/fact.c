@@ -4,7 +4,6 @@
 #include "mail/fact.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,7 +143,7 @@ static void format_known(const struct fact_value *f, enum fact_id id, struct sbu
 		sbuf_add(out, ip_format(&f->ip, buf));
 		return;
 	case FACT_NUMBER:
-		sbuf_addf(out, "%" PRId64, f->num);
+		sbuf_add_num(out, f->num);
 		return;
 	case FACT_TEXT:
 	case FACT_WORD:
@@ -172,10 +171,13 @@ void fact_format(const struct fact_value *f, enum fact_id id, struct sbuf *out)
 		format_known(f, id, out);
 		break;
 	case FACT_AT_LEAST:
-		sbuf_addf(out, "at least %" PRId64, f->num);
+		sbuf_add(out, "at least ");
+		sbuf_add_num(out, f->num);
 		break;
 	case FACT_UNAVAILABLE:
-		sbuf_addf(out, "(unavailable: %s)", f->why != NULL ? f->why : "no reason given");
+		sbuf_add(out, "(unavailable: ");
+		sbuf_add(out, f->why != NULL ? f->why : "no reason given");
+		sbuf_addc(out, ')');
 		break;
 	}
 }

@@ -2,23 +2,33 @@
 
 #include <string.h>
 
-static size_t digits(size_t n)
+/* Most are the lengths of short words. */
+static inline size_t digits(size_t n)
 {
 	size_t d = 1;
 
+	if (n < 100)
+		return n < 10 ? 1 : 2;
 	for (; n >= 10; n /= 10)
 		d++;
 	return d;
 }
 
 /* "<mark><n>\r\n" */
-static char *put_count(char *p, char mark, size_t n)
+static inline char *put_count(char *p, char mark, size_t n)
 {
 	size_t d = digits(n);
 
 	*p++ = mark;
-	for (size_t i = d; i-- > 0; n /= 10)
-		p[i] = (char)('0' + n % 10);
+	if (d == 1) {
+		*p = (char)('0' + n);
+	} else if (d == 2) {
+		p[0] = (char)('0' + n / 10);
+		p[1] = (char)('0' + n % 10);
+	} else {
+		for (size_t i = d; i-- > 0; n /= 10)
+			p[i] = (char)('0' + n % 10);
+	}
 	p += d;
 	*p++ = '\r';
 	*p++ = '\n';

@@ -25,14 +25,27 @@ static void put(char *p, int n, uint64_t value)
 	}
 }
 
+/* A number nobody can guess.  Asking the kernel costs more than all the rest of an id, so each thread asks for many. */
+static uint32_t chance(void)
+{
+	enum { POOL = 64 }; /* as many as getentropy() gives at once */
+	static _Thread_local struct {
+		uint32_t numbers[POOL];
+		unsigned left;
+	} pool;
+
+	if (pool.left == 0) {
+		/* It fails only where the kernel has no random numbers at all; an id must still differ from the last. */
+		if (getentropy(pool.numbers, sizeof pool.numbers) != 0)
+			return (uint32_t)((uint64_t)clock_mono_us() * UINT64_C(0x9e3779b97f4a7c15) >> 16);
+		pool.left = POOL;
+	}
+	return pool.numbers[--pool.left];
+}
+
 void id_make(char buf[ID_SIZE])
 {
-	uint64_t chance;
-
-	/* getentropy() fails only where the kernel has no random numbers at all; an id must still differ from the last. */
-	if (getentropy(&chance, sizeof chance) != 0)
-		chance = (uint64_t)clock_mono_us() * UINT64_C(0x9e3779b97f4a7c15) >> 16;
 	put(buf, ID_TIME_DIGITS, (uint64_t)(clock_wall_ms() - ID_EPOCH_MS));
-	put(buf + ID_TIME_DIGITS, ID_RANDOM_DIGITS, chance);
+	put(buf + ID_TIME_DIGITS, ID_RANDOM_DIGITS, chance());
 	buf[ID_SIZE - 1] = '\0';
 }

@@ -12,7 +12,8 @@
 
 enum {
 	LOG_LINE_MAX = 4096, /* of a plain message; longer ones are cut */
-	LOG_TAIL = 32        /* kept free in a record for what closes it */
+	LOG_TAIL = 32,       /* kept free in a record for what closes it */
+	MS_PER_S = 1000
 };
 
 static const struct {
@@ -89,17 +90,38 @@ static void emit(enum log_sink sink, enum log_level level, struct sbuf *line)
 	errno = saved;
 }
 
+#define LOG_TIME "1970-01-01T00:00:00"
+
+/* The second in words: a thread has many lines of the same one. */
+static const char *second_text(time_t second)
+{
+	static _Thread_local struct {
+		time_t second;
+		char text[sizeof LOG_TIME];
+	} last = { 0, LOG_TIME };
+	struct tm t;
+
+	if (second == last.second)
+		return last.text;
+	last.second = second;
+	if (gmtime_r(&second, &t) == NULL || strftime(last.text, sizeof last.text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
+		last.text[0] = '\0';
+	return last.text;
+}
+
 /* {"time":"2026-01-02T03:04:05.678Z","level":"info","msg": */
 static void json_head(struct sbuf *line, enum log_level level)
 {
 	int64_t ms = clock_wall_ms();
-	time_t seconds = (time_t)(ms / 1000);
-	char text[sizeof "2026-01-02T03:04:05"];
-	struct tm t;
+	unsigned rest = (unsigned)(ms % MS_PER_S);
+	char millis[] = { '.', (char)('0' + rest / 100 % 10), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
 
-	if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
-		text[0] = '\0';
-	sbuf_addf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":", text, (int)(ms % 1000), levels[level].name);
+	sbuf_add(line, "{\"time\":\"");
+	sbuf_add(line, second_text((time_t)(ms / MS_PER_S)));
+	sbuf_addn(line, millis, sizeof millis);
+	sbuf_add(line, "Z\",\"level\":\"");
+	sbuf_add(line, levels[level].name);
+	sbuf_add(line, "\",\"msg\":");
 }
 
 /* A message is our own text with what callers made safe; a control character that is left must not make a second line. */
@@ -214,22 +236,26 @@ static void close_field(struct sbuf *line, size_t start)
 	}
 }
 
-static void add_name(struct log_record *r, const char *name)
+static inline void add_name(struct log_record *r, const char *name, size_t n)
 {
-	bool json = r->sink == LOG_SINK_STDERR;
-
-	sbuf_add(&r->line, json ? ",\"" : " ");
-	sbuf_add(&r->line, name);
-	sbuf_add(&r->line, json ? "\":" : "=");
+	if (r->sink == LOG_SINK_STDERR) {
+		sbuf_add(&r->line, ",\"");
+		sbuf_addn(&r->line, name, n);
+		sbuf_add(&r->line, "\":");
+	} else {
+		sbuf_addc(&r->line, ' ');
+		sbuf_addn(&r->line, name, n);
+		sbuf_addc(&r->line, '=');
+	}
 }
 
-void log_record_str(struct log_record *r, const char *name, const char *value, size_t n)
+void log_record_text(struct log_record *r, const char *name, size_t name_n, const char *value, size_t n)
 {
 	size_t start = r->line.len;
 
 	if (r->sink == LOG_SINK_NONE || r->line.cut)
 		return;
-	add_name(r, name);
+	add_name(r, name, name_n);
 	if (r->sink == LOG_SINK_STDERR)
 		sbuf_add_json(&r->line, value, n);
 	else
@@ -243,7 +269,7 @@ void log_record_num(struct log_record *r, const char *name, long long value)
 
 	if (r->sink == LOG_SINK_NONE || r->line.cut)
 		return;
-	add_name(r, name);
+	add_name(r, name, strlen(name));
 	sbuf_add_num(&r->line, value);
 	close_field(&r->line, start);
 }

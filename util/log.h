@@ -8,6 +8,7 @@
 #define MILLGATE_UTIL_LOG_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "util/sbuf.h"
 
@@ -36,8 +37,13 @@ struct log_record {
 	enum log_sink sink;
 };
 void log_record_begin(struct log_record *r, enum log_level level, const char *msg);
-void log_record_str(struct log_record *r, const char *name, const char *value, size_t n);
+void log_record_text(struct log_record *r, const char *name, size_t name_n, const char *value, size_t n);
 void log_record_num(struct log_record *r, const char *name, long long value);
 void log_record_end(struct log_record *r);
+
+static inline void log_record_str(struct log_record *r, const char *name, const char *value, size_t n)
+{
+	log_record_text(r, name, strlen(name), value, n);
+}
 
 #endif

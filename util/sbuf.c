@@ -36,6 +36,12 @@ void sbuf_reset(struct sbuf *b)
 		b->p[0] = '\0';
 }
 
+/* Whether n bytes more fit, without growing. */
+static bool has_room(const struct sbuf *b, size_t n)
+{
+	return !b->cut && n < b->room - b->len;
+}
+
 /* Grows heap storage so that `want` bytes fit, or as many as the limit allows. */
 static void grow(struct sbuf *b, size_t want)
 {
@@ -69,7 +75,7 @@ static size_t fit(struct sbuf *b, size_t n)
 	return space;
 }
 
-void sbuf_addn(struct sbuf *b, const char *s, size_t n)
+void sbuf_add_tight(struct sbuf *b, const char *s, size_t n)
 {
 	n = fit(b, n);
 	if (n == 0)
@@ -82,20 +88,8 @@ void sbuf_addn(struct sbuf *b, const char *s, size_t n)
 /* All n bytes or none. */
 static void add_whole(struct sbuf *b, const char *s, size_t n)
 {
-	size_t space = fit(b, n);
-
-	if (space == n)
+	if (has_room(b, n) || fit(b, n) == n)
 		sbuf_addn(b, s, n);
-}
-
-void sbuf_add(struct sbuf *b, const char *s)
-{
-	sbuf_addn(b, s, strlen(s));
-}
-
-void sbuf_addc(struct sbuf *b, char c)
-{
-	sbuf_addn(b, &c, 1);
 }
 
 void sbuf_add_num(struct sbuf *b, long long num)
@@ -154,15 +148,69 @@ static bool disturbs(uint32_t c)
 	return (c >= 0x80 && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-/* How many bytes stand for themselves whatever is added to: printable ASCII without quotes and backslashes.  Most text is
- * nothing else. */
+/* Printable ASCII without quotes and backslashes stands for itself, whatever is added to; most text is nothing else. */
+static bool is_plain(char c)
+{
+	return (unsigned char)(c - ' ') <= '~' - ' ' && c != '"' && c != '\\';
+}
+
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (unsigned char)(c))
+
+/*
+ * Whether all eight bytes are plain.  Each term has a byte's high bit set when it is below ' ', a quote, a backslash, DEL,
+ * or not ASCII; a carry or borrow, which would reach the next byte, comes only from a byte that is found already.
+ */
+static bool are_plain(uint64_t w)
+{
+	uint64_t found = (w - EACH_BYTE(' ')) | ((w ^ EACH_BYTE('"')) - EACH_BYTE(1)) |
+			 ((w ^ EACH_BYTE('\\')) - EACH_BYTE(1)) | (w + EACH_BYTE(1)) | w;
+
+	return (found & EACH_BYTE(0x80)) == 0;
+}
+
+/* How many bytes at the beginning are plain. */
 static size_t plain_run(const char *s, size_t n)
 {
 	size_t run = 0;
 
-	while (run < n && (unsigned char)(s[run] - ' ') <= '~' - ' ' && s[run] != '"' && s[run] != '\\')
+	while (run < n && is_plain(s[run]))
 		run++;
 	return run;
+}
+
+/* Copies n bytes; false when they are not all plain: then those that are copied are worth nothing. */
+static bool copy_plain(char *to, const char *s, size_t n)
+{
+	uint64_t w;
+	uint32_t first, last;
+
+	if (n < sizeof first) {
+		for (size_t i = 0; i < n; to[i] = s[i], i++)
+			if (!is_plain(s[i]))
+				return false;
+		return true;
+	}
+	if (n < sizeof w) { /* as two halves, which may overlap */
+		memcpy(&first, s, sizeof first);
+		memcpy(&last, s + n - sizeof last, sizeof last);
+		memcpy(to, &first, sizeof first);
+		memcpy(to + n - sizeof last, &last, sizeof last);
+		return are_plain((uint64_t)first << 32 | last);
+	}
+	for (; n > sizeof w; to += sizeof w, s += sizeof w, n -= sizeof w) {
+		memcpy(&w, s, sizeof w);
+		memcpy(to, &w, sizeof w);
+		if (!are_plain(w))
+			return false;
+		if (n < 2 * sizeof w) { /* the last ones overlap these */
+			to -= 2 * sizeof w - n;
+			s -= 2 * sizeof w - n;
+			n = 2 * sizeof w;
+		}
+	}
+	memcpy(&w, s, sizeof w);
+	memcpy(to, &w, sizeof w);
+	return are_plain(w);
 }
 
 static void add_hex(struct sbuf *b, const char *s, size_t n)
@@ -181,6 +229,11 @@ void sbuf_add_safe(struct sbuf *b, const char *s, size_t n)
 {
 	size_t step;
 
+	if (has_room(b, n) && copy_plain(b->p + b->len, s, n)) { /* most is such */
+		b->len += n;
+		b->p[b->len] = '\0';
+		return;
+	}
 	for (; n > 0 && !b->cut; s += step, n -= step) {
 		uint32_t c;
 
@@ -215,11 +268,11 @@ void sbuf_add_reply(struct sbuf *b, const char *s, size_t n)
 	}
 }
 
-void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
+static void add_json_text(struct sbuf *b, const char *s, size_t n)
 {
+	static const char digit[] = "0123456789abcdef";
 	size_t step;
 
-	sbuf_addc(b, '"');
 	for (; n > 0 && !b->cut; s += step, n -= step) {
 		uint32_t c;
 
@@ -236,26 +289,51 @@ void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
 
 			add_whole(b, quoted, sizeof quoted);
 		} else if (c < ' ' || c == 0x7f || disturbs(c)) {
-			char hex[sizeof "\\u0000"];
+			char hex[] = { '\\',         'u', digit[c >> 12 & 15], digit[c >> 8 & 15], digit[c >> 4 & 15],
+				       digit[c & 15] };
 
-			snprintf(hex, sizeof hex, "\\u%04x", (unsigned)c & 0xffff);
-			add_whole(b, hex, sizeof hex - 1);
+			add_whole(b, hex, sizeof hex);
 		} else {
 			add_whole(b, s, step);
 		}
 	}
+}
+
+void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
+{
+	enum { QUOTES = 2 };
+	char *p = b->p + b->len;
+
+	if (has_room(b, n + QUOTES) && copy_plain(p + 1, s, n)) { /* most is such */
+		p[0] = p[n + 1] = '"';
+		p[n + QUOTES] = '\0';
+		b->len += n + QUOTES;
+		return;
+	}
+	sbuf_addc(b, '"');
+	add_json_text(b, s, n);
 	sbuf_addc(b, '"');
 }
 
 static bool key_byte(char c)
 {
-	return ascii_is_alpha(c) || ascii_is_digit(c) || (c != '\0' && strchr("._-@+=/", c) != NULL);
+	switch (c) {
+	case '.':
+	case '_':
+	case '-':
+	case '@':
+	case '+':
+	case '=':
+	case '/':
+		return true;
+	default:
+		return ascii_is_alpha(c) || ascii_is_digit(c);
+	}
 }
 
 void sbuf_add_key(struct sbuf *b, const char *s, size_t n)
 {
 	static const char digit[] = "0123456789ABCDEF";
-
 	size_t run;
 
 	while (n > 0 && !b->cut) {

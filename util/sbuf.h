@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sbuf {
 	char *p;      /* the text, NUL-terminated */
@@ -29,9 +30,32 @@ void sbuf_heap(struct sbuf *b, size_t limit);
 void sbuf_done(struct sbuf *b);
 
 void sbuf_reset(struct sbuf *b);
-void sbuf_add(struct sbuf *b, const char *s);
-void sbuf_addn(struct sbuf *b, const char *s, size_t n);
-void sbuf_addc(struct sbuf *b, char c);
+
+/* sbuf_addn() where there may be no room: grows, or cuts. */
+void sbuf_add_tight(struct sbuf *b, const char *s, size_t n);
+
+/* Inline, so that adding a constant is a store or two. */
+static inline void sbuf_addn(struct sbuf *b, const char *s, size_t n)
+{
+	if (n == 0 || b->cut || n >= b->room - b->len) {
+		sbuf_add_tight(b, s, n);
+		return;
+	}
+	memcpy(b->p + b->len, s, n);
+	b->len += n;
+	b->p[b->len] = '\0';
+}
+
+static inline void sbuf_add(struct sbuf *b, const char *s)
+{
+	sbuf_addn(b, s, strlen(s));
+}
+
+static inline void sbuf_addc(struct sbuf *b, char c)
+{
+	sbuf_addn(b, &c, 1);
+}
+
 /* In decimal; cheaper than sbuf_addf(). */
 void sbuf_add_num(struct sbuf *b, long long num);
 void sbuf_addf(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

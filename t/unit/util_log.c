@@ -104,6 +104,30 @@ static void test_records(void)
 	clock_set_wall_ms(0);
 }
 
+/* A thread keeps the words for a second: the next one, and one before, have their own. */
+static void test_times(void)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} times[] = {
+		{ 1767323045999, "2026-01-02T03:04:05.999Z" }, { 1767323046000, "2026-01-02T03:04:06.000Z" },
+		{ 1767323045007, "2026-01-02T03:04:05.007Z" }, { 1, "1970-01-01T00:00:00.001Z" },
+		{ 1772323199050, "2026-02-28T23:59:59.050Z" }, { 1772323200000, "2026-03-01T00:00:00.000Z" },
+	};
+	char want[128];
+
+	log_open("test", LOG_SINK_STDERR, LOG_LVL_INFO);
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		clock_set_wall_ms(times[i].ms);
+		capture_begin();
+		log_info("x");
+		snprintf(want, sizeof want, "{\"time\":\"%s\",\"level\":\"info\",\"msg\":\"x\"}\n", times[i].text);
+		is_str(capture_end(), want, "%s", times[i].text);
+	}
+	clock_set_wall_ms(0);
+}
+
 /* The text that syslog would get. */
 static void test_syslog_text(void)
 {
@@ -166,6 +190,7 @@ int main(void)
 	real_stderr = dup(STDERR_FILENO);
 	test_messages();
 	test_records();
+	test_times();
 	test_syslog_text();
 	test_threads();
 	log_close();

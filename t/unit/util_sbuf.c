@@ -2,9 +2,11 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "t/lib/tap.h"
+#include "util/utf8.h"
 
 static void test_fixed(void)
 {
@@ -172,8 +174,185 @@ static void test_runs(void)
 	ok(b.cut, "and that is remembered");
 }
 
+/* ---- Against the plainest way to write the same ---- */
+
+static bool ref_disturbs(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+	       c == 0xfeff;
+}
+
+/* One piece, whole or not at all. */
+static void ref_piece(struct sbuf *b, const char *s, size_t n)
+{
+	b->cut = b->cut || n >= b->room - b->len;
+	for (size_t i = 0; !b->cut && i < n; i++)
+		b->p[b->len++] = s[i];
+	b->p[b->len] = '\0';
+}
+
+static void ref_hex(struct sbuf *b, const char *s, size_t n)
+{
+	char hex[8];
+
+	for (size_t i = 0; i < n; i++)
+		ref_piece(b, hex, (size_t)snprintf(hex, sizeof hex, "\\x%02x", (unsigned char)s[i]));
+}
+
+static void ref_safe(struct sbuf *b, const char *s, size_t n)
+{
+	for (size_t step; n > 0; s += step, n -= step) {
+		uint32_t c = 0;
+
+		step = utf8_decode(s, n, &c);
+		if (step == 0 || ref_disturbs(c))
+			ref_hex(b, s, step = step == 0 ? 1 : step);
+		else if (c == '\\')
+			ref_piece(b, "\\\\", 2);
+		else
+			ref_piece(b, s, step);
+	}
+}
+
+static void ref_json(struct sbuf *b, const char *s, size_t n)
+{
+	char escape[8];
+
+	ref_piece(b, "\"", 1);
+	for (size_t step; n > 0; s += step, n -= step) {
+		uint32_t c = 0;
+
+		step = utf8_decode(s, n, &c);
+		if (step == 0) {
+			ref_piece(b, "\xef\xbf\xbd", 3);
+			step = utf8_bad_length(s, n);
+		} else if (c == '"' || c == '\\') {
+			ref_piece(b, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", (int)c));
+		} else if (ref_disturbs(c)) {
+			ref_piece(b, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c));
+		} else {
+			ref_piece(b, s, step);
+		}
+	}
+	ref_piece(b, "\"", 1);
+}
+
+static void ref_reply(struct sbuf *b, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ref_piece(b, s[i] >= ' ' && s[i] <= '~' ? s + i : "?", 1);
+}
+
+static void ref_key(struct sbuf *b, const char *s, size_t n)
+{
+	static const char itself[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@+=/";
+	char percent[8];
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] != '\0' && strchr(itself, s[i]) != NULL)
+			ref_piece(b, s + i, 1);
+		else
+			ref_piece(b, percent, (size_t)snprintf(percent, sizeof percent, "%%%02X", (unsigned char)s[i]));
+	}
+}
+
+static const struct {
+	const char *name;
+	add_fn *add, *ref;
+} writers[] = { { "safe", sbuf_add_safe, ref_safe },
+		{ "JSON", sbuf_add_json, ref_json },
+		{ "reply", sbuf_add_reply, ref_reply },
+		{ "key", sbuf_add_key, ref_key } };
+enum { WRITERS = sizeof writers / sizeof writers[0] };
+
+/* Whether both ways write the same behind two bytes into so much room; the input lies alone on the heap. */
+static bool same(size_t k, const char *in, size_t n, size_t room)
+{
+	char *copy = malloc(n > 0 ? n : 1), *got = malloc(room), *want = malloc(room);
+	struct sbuf a, b;
+	bool equal;
+
+	memcpy(copy, in, n);
+	sbuf_fixed(&a, got, room);
+	sbuf_fixed(&b, want, room);
+	sbuf_add(&a, "ab");
+	sbuf_add(&b, "ab");
+	writers[k].add(&a, copy, n);
+	writers[k].ref(&b, in, n);
+	equal = a.len == b.len && a.cut == b.cut && memcmp(a.p, b.p, a.len + 1) == 0;
+	free(copy);
+	free(got);
+	free(want);
+	return equal;
+}
+
+/* Every byte, at every place of texts so short and so long that each way to copy them is gone. */
+static void test_every_byte(void)
+{
+	enum { LONGEST = 27, ROOM = 200 };
+	unsigned wrong[WRITERS] = { 0 };
+	char text[LONGEST];
+
+	for (size_t n = 1; n <= LONGEST; n++) {
+		for (size_t at = 0; at < n; at++) {
+			for (int c = 0; c < 256; c++) {
+				memset(text, 'x', n);
+				text[at] = (char)c;
+				for (size_t k = 0; k < WRITERS; k++)
+					wrong[k] += !same(k, text, n, ROOM);
+			}
+		}
+	}
+	for (size_t k = 0; k < WRITERS; k++)
+		is_int(wrong[k], 0, "%s: every byte at every place", writers[k].name);
+}
+
+/* Texts of all sorts, into rooms that hold them and rooms that do not. */
+static void test_random(void)
+{
+	enum { ROUNDS = 200000, LONGEST = 40 };
+	static const char *const sorts[] = { "\"",
+					     "\\",
+					     "\n",
+					     "\x7f",
+					     "\xff",
+					     "\xc3\xa9",
+					     "\xc2\x85",
+					     "\xe2\x80\xae",
+					     "\xed\xa0\x80",
+					     "\xf0\x9f\x98\x80",
+					     "\xe2\x82",
+					     "\xef\xbb\xbf",
+					     " ",
+					     "~" };
+	unsigned wrong[WRITERS] = { 0 };
+	char text[LONGEST + 4];
+
+	srandom(4);
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t n = 0, want = (size_t)random() % LONGEST, odd = (size_t)random() % 20;
+
+		while (n < want) {
+			const char *piece = sorts[(size_t)random() % (sizeof sorts / sizeof sorts[0])];
+
+			if ((size_t)random() % 20 < odd) {
+				memcpy(text + n, piece, strlen(piece));
+				n += strlen(piece);
+			} else {
+				text[n++] = (char)('!' + random() % 94);
+			}
+		}
+		for (size_t k = 0; k < WRITERS; k++)
+			wrong[k] += !same(k, text, n, 3 + (size_t)random() % (2 * LONGEST));
+	}
+	for (size_t k = 0; k < WRITERS; k++)
+		is_int(wrong[k], 0, "%s: texts of all sorts, cut or not", writers[k].name);
+}
+
 int main(void)
 {
+	test_every_byte();
+	test_random();
 	test_nothing_added();
 	test_fixed();
 	test_heap();
