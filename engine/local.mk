@@ -10,6 +10,7 @@ libengine_a_SOURCES = \
 	engine/fields.c \
 	engine/finish.c \
 	engine/headers.c \
+	engine/journal.c engine/journal.h \
 	engine/keeper.c engine/keeper.h \
 	engine/loop.c engine/loop.h \
 	engine/machine.c \

@@ -362,6 +362,14 @@ static void cast_shadow(struct merge *m)
 {
 	struct engine_session *s = m->s;
 
+	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
+		if (!n->rcpt->accepted)
+			continue;
+		if (n->decision.kind != VERDICT_ACCEPT)
+			n->would = n->decision;
+		n->decision = (struct decision){ .kind = VERDICT_ACCEPT };
+		n->fate = "accepted";
+	}
 	for (unsigned i = 0; i < m->n_hits; i++)
 		m->hits[i].shadow = true;
 	s->would = s->final;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """One log line and one journal entry per transaction; refusals name the transaction; shadow changes nothing."""
 
+import json
 import os
 import sys
 
@@ -15,6 +16,12 @@ CONFIG = """
 deny: { clients = ( "203.0.113.0/24" ); };
 rules = ( { name = "запрет"; when = ( { fact = "subject"; contains = "forbidden"; } ); then = { reject = true; }; },
           { name = "stamp"; match = "always"; then = { add_header = "X-Id: %{id}"; }; } );
+"""
+
+
+GONE = """
+rules = ( { name = "gone"; when = ( { fact = "recipient"; is = "bob@example.net"; } ); then = { delete = true; }; },
+          { name = "moved"; when = ( { fact = "recipient"; is = "carol@example.net"; } ); then = { move = "dave@example.net"; }; } );
 """
 
 
@@ -76,11 +83,25 @@ with World(CONFIG) as w:
     eq(payload(w.inbox("bob")[0]), sent, "nothing is changed")
     entry = entries(w, before + 1)[-1]
     like(str(entry), "запрет", "the journal tells what would have been")
+    to = json.loads(entry["recipients"])[0]
+    eq((to["verdict"], to["fate"], to["would"]), ("accept", "accepted", "reject"), "and what was, of the recipient")
+    line = w.gate.mail(id=entry["id"])[0]
+    eq(line["to"], "bob@example.net (would reject)", "so does the log")
+    like(line["would"], "^reject 550 ", "and how")
+    w.configure("shadow = true;" + GONE)
+    w.postfix.empty()
+    ok(w.send(rcpts=["bob@example.net", "carol@example.net"]).ok, "one would be deleted, one moved")
+    eq((len(w.inbox("bob")), len(w.inbox("carol"))), (1, 1), "both are delivered")
+    entry = entries(w, before + 2)[-1]
+    line = w.gate.mail(id=entry["id"])[0]
+    eq((line["verdict"], line["to"]), ("accept", "bob@example.net (would delete), carol@example.net"), "and the log says so")
+    eq([(r["verdict"], r["fate"], r.get("would")) for r in json.loads(entry["recipients"])],
+       [("accept", "accepted", "delete"), ("accept", "accepted", None)], "and the journal")
 
     topic("shadow = true on a rule")
     w.configure("""rules = ( { name = "dry"; shadow = true; match = "always"; then = { delete = true; }; } );""")
     w.postfix.empty()
     ok(w.send(sent).ok and w.inbox("bob"), "a shadow rule deletes nothing")
-    like(str(entries(w, before + 2)[-1]), "dry", "the journal tells")
+    like(str(entries(w, before + 3)[-1]), "dry", "the journal tells")
 
     w.end()
