@@ -24,6 +24,7 @@ libnet_a_SOURCES = \
 	net/wait.c net/op.h
 
 net_tests = \
+	t/unit/net_attempt \
 	t/unit/net_dns \
 	t/unit/net_dns_name \
 	t/unit/net_dns_packet \
@@ -38,6 +39,11 @@ TESTS += $(net_tests)
 NET_LIBS = $(EVENT_LIBS) $(UNBOUND_LIBS) $(HIREDIS_LIBS)
 net_test_ldadd = libtap.a libnet.a libutil.a $(NET_LIBS) $(UNISTRING_LIBS)
 net_fixture = t/unit/net_fixture.c t/unit/net_fixture.h
+net_client = t/unit/net_client.c t/unit/net_client.h
+
+t_unit_net_attempt_SOURCES = t/unit/net_attempt.c $(net_client) $(net_fixture)
+t_unit_net_attempt_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_attempt_LDADD = $(net_test_ldadd)
 
 t_unit_net_dns_SOURCES = t/unit/net_dns.c $(net_fixture)
 t_unit_net_dns_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
@@ -67,7 +73,7 @@ t_unit_net_resp_SOURCES = t/unit/net_resp.c
 t_unit_net_resp_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 t_unit_net_resp_LDADD = $(net_test_ldadd)
 
-t_unit_net_server_SOURCES = t/unit/net_server.c $(net_fixture)
+t_unit_net_server_SOURCES = t/unit/net_server.c $(net_client) $(net_fixture)
 t_unit_net_server_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 t_unit_net_server_LDADD = $(net_test_ldadd)
 

@@ -1,6 +1,4 @@
 /* The stream server: lines in, answers out; with clients that are slow, greedy, rude or very many. */
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -8,12 +6,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "net/server.h"
 #include "net/server_conn.h"
 #include "t/lib/tap.h"
+#include "t/unit/net_client.h"
 #include "t/unit/net_fixture.h"
 
 enum { MAX_REQUEST = 1024, WORKERS = 4, ANSWER_SIZE = 8 << 20 };
@@ -84,168 +82,102 @@ static struct net_server *start(struct net *n, struct protocol *p)
 	return s;
 }
 
-/* ---- The client's side ---- */
-
-static void connect_client(int fd)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	while (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
-		if (errno != EAGAIN)
-			bail_out("connect: %s", strerror(errno));
-		usleep(1000);
-	}
-}
-
-static int open_client(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	connect_client(fd);
-	return fd;
-}
-
-static void put(int fd, const char *text)
-{
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
-		bail_out("send: %s", strerror(errno));
-}
-
-/* Reads n bytes, or to the end when that comes first; answers how many. */
-static size_t get(int fd, char *p, size_t n)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	size_t got = 0;
-
-	while (got < n) {
-		ssize_t now;
-
-		if (poll(&pfd, 1, FIXTURE_PATIENCE_MS) <= 0)
-			bail_out("no answer within %d ms", FIXTURE_PATIENCE_MS);
-		now = read(fd, p + got, n - got);
-		if (now <= 0)
-			break;
-		got += (size_t)now;
-	}
-	return got;
-}
-
-/* The next line of the answer. */
-static const char *line(int fd)
-{
-	static char text[MAX_REQUEST * 2];
-	size_t n = 0;
-
-	while (n < sizeof(text) - 1 && get(fd, text + n, 1) == 1 && text[n] != '\n')
-		n++;
-	text[n] = '\0';
-	return text;
-}
-
-static bool is_closed(int fd)
-{
-	char c;
-
-	return get(fd, &c, 1) == 0;
-}
-
 /* ---- Tests ---- */
 
 static void test_requests(struct protocol *p)
 {
-	int fd = open_client();
+	int fd = client_open(path);
 	char request[MAX_REQUEST + 64];
 
-	put(fd, "echo one\n");
-	is_str(line(fd), "echo one", "a request is answered");
-	put(fd, "echo two\necho three\necho four\n");
-	is_str(line(fd), "echo two", "several at once");
-	is_str(line(fd), "echo three", "are answered");
-	is_str(line(fd), "echo four", "in order");
+	client_put(fd, "echo one\n");
+	is_str(client_line(fd), "echo one", "a request is answered");
+	client_put(fd, "echo two\necho three\necho four\n");
+	is_str(client_line(fd), "echo two", "several at once");
+	is_str(client_line(fd), "echo three", "are answered");
+	is_str(client_line(fd), "echo four", "in order");
 	for (const char *c = "echo slow\n"; *c != '\0'; c++) {
 		char one[2] = { *c, '\0' };
 
-		put(fd, one);
+		client_put(fd, one);
 		usleep(500);
 	}
-	is_str(line(fd), "echo slow", "one that comes byte by byte");
-	put(fd, "echo half");
+	is_str(client_line(fd), "echo slow", "one that comes byte by byte");
+	client_put(fd, "echo half");
 	usleep(1000);
-	put(fd, " and half\nsilent\necho after\n");
-	is_str(line(fd), "echo half and half", "one that comes in two parts");
-	is_str(line(fd), "echo after", "an empty answer is none");
+	client_put(fd, " and half\nsilent\necho after\n");
+	is_str(client_line(fd), "echo half and half", "one that comes in two parts");
+	is_str(client_line(fd), "echo after", "an empty answer is none");
 	memset(request, 'x', sizeof(request));
 	request[MAX_REQUEST - 1] = '\n';
 	request[MAX_REQUEST] = '\0';
-	put(fd, request);
-	is_int(strlen(line(fd)), MAX_REQUEST - 1, "the longest request");
-	put(fd, "echo last\nclose\necho never\n");
-	is_str(line(fd), "echo last", "the last but one");
-	is_str(line(fd), "close", "one that ends the connection is answered first");
-	ok(is_closed(fd), "what comes behind it is not");
+	client_put(fd, request);
+	is_int(strlen(client_line(fd)), MAX_REQUEST - 1, "the longest request");
+	client_put(fd, "echo last\nclose\necho never\n");
+	is_str(client_line(fd), "echo last", "the last but one");
+	is_str(client_line(fd), "close", "one that ends the connection is answered first");
+	ok(client_is_closed(fd), "what comes behind it is not");
 	close(fd);
 
-	fd = open_client();
-	put(fd, "echo end\n");
+	fd = client_open(path);
+	client_put(fd, "echo end\n");
 	shutdown(fd, SHUT_WR);
-	is_str(line(fd), "echo end", "a client that sends no more still gets its answer");
-	ok(is_closed(fd), "and is closed then");
+	is_str(client_line(fd), "echo end", "a client that sends no more still gets its answer");
+	ok(client_is_closed(fd), "and is closed then");
 	close(fd);
 	is_int(atomic_load(&p->running), 0, "nothing runs any more");
 }
 
 static void test_rude(struct protocol *p)
 {
-	int fd = open_client();
+	int fd = client_open(path);
 	char request[MAX_REQUEST + 1];
 	unsigned before = atomic_load(&p->served);
 
 	memset(request, 'x', MAX_REQUEST);
 	request[MAX_REQUEST] = '\0';
-	put(fd, request);
-	put(fd, "x");
-	ok(is_closed(fd), "a request that is too long ends the connection");
+	client_put(fd, request);
+	client_put(fd, "x");
+	ok(client_is_closed(fd), "a request that is too long ends the connection");
 	close(fd);
-	fd = open_client();
-	put(fd, "fail");
-	ok(is_closed(fd), "so does one that can never be one");
+	fd = client_open(path);
+	client_put(fd, "fail");
+	ok(client_is_closed(fd), "so does one that can never be one");
 	close(fd);
-	fd = open_client();
-	put(fd, "echo unfinished");
+	fd = client_open(path);
+	client_put(fd, "echo unfinished");
 	close(fd);
-	close(open_client());
+	close(client_open(path));
 	is_int(atomic_load(&p->served), before, "none of them is served");
 
 	for (int i = 0; i < 50; i++) {
-		fd = open_client();
-		put(fd, "echo gone\nbig\necho gone\n");
+		fd = client_open(path);
+		client_put(fd, "echo gone\nbig\necho gone\n");
 		close(fd); /* without reading */
 	}
-	fd = open_client();
-	put(fd, "echo still there\n");
-	is_str(line(fd), "echo still there", "clients that vanish do no harm");
+	fd = client_open(path);
+	client_put(fd, "echo still there\n");
+	is_str(client_line(fd), "echo still there", "clients that vanish do no harm");
 	close(fd);
 }
 
 /* An answer that is much longer than a socket holds, to a client that reads late; others go on. */
 static void test_slow_reader(void)
 {
-	int slow = open_client(), other = open_client();
+	int slow = client_open(path), other = client_open(path);
 	char *text = malloc(ANSWER_SIZE);
 	unsigned bad = 0;
 
-	put(slow, "big\necho behind\n");
+	client_put(slow, "big\necho behind\n");
 	for (int i = 0; i < 2 * WORKERS; i++) {
-		put(other, "echo other\n");
-		bad += strcmp(line(other), "echo other") != 0;
+		client_put(other, "echo other\n");
+		bad += strcmp(client_line(other), "echo other") != 0;
 	}
 	is_int(bad, 0, "a client that does not read holds up nobody");
-	is_int(get(slow, text, ANSWER_SIZE), ANSWER_SIZE, "it gets all of its long answer in the end");
+	is_int(client_get(slow, text, ANSWER_SIZE), ANSWER_SIZE, "it gets all of its long answer in the end");
 	for (int i = 0; i < ANSWER_SIZE / 64; i++)
 		bad += atoi(text + 64 * i) != i;
 	is_int(bad, 0, "in order");
-	is_str(line(slow), "echo behind", "and the next one");
+	is_str(client_line(slow), "echo behind", "and the next one");
 	free(text);
 	close(slow);
 	close(other);
@@ -257,23 +189,23 @@ static void test_workers(struct protocol *p)
 	unsigned bad = 0;
 
 	for (int i = 0; i < WORKERS; i++) {
-		fds[i] = open_client();
-		put(fds[i], "wait\necho next\n");
+		fds[i] = client_open(path);
+		client_put(fds[i], "wait\necho next\n");
 	}
 	for (int i = 0; i < WORKERS; i++)
 		sem_wait(&p->begun);
 	pass("requests of %d connections run at the same time", WORKERS);
-	fds[WORKERS] = open_client();
-	put(fds[WORKERS], "echo queued\n");
-	fds[WORKERS + 1] = open_client();
-	put(fds[WORKERS + 1], "echo gone\n");
+	fds[WORKERS] = client_open(path);
+	client_put(fds[WORKERS], "echo queued\n");
+	fds[WORKERS + 1] = client_open(path);
+	client_put(fds[WORKERS + 1], "echo gone\n");
 	close(fds[WORKERS + 1]);
 	for (int i = 0; i < WORKERS; i++)
 		sem_post(&p->go);
-	is_str(line(fds[WORKERS]), "echo queued", "one more waits for a worker");
+	is_str(client_line(fds[WORKERS]), "echo queued", "one more waits for a worker");
 	for (int i = 0; i < WORKERS; i++) {
-		bad += strcmp(line(fds[i]), "wait") != 0;
-		bad += strcmp(line(fds[i]), "echo next") != 0;
+		bad += strcmp(client_line(fds[i]), "wait") != 0;
+		bad += strcmp(client_line(fds[i]), "echo next") != 0;
 		close(fds[i]);
 	}
 	is_int(bad, 0, "all are answered, each in its order");
@@ -285,7 +217,7 @@ static void *client(void *arg)
 {
 	enum { ROUNDS = 300 };
 	uintptr_t good = 0;
-	int fd = open_client();
+	int fd = client_open(path);
 	char request[64], answer[64];
 	unsigned seed = (unsigned)(uintptr_t)&fd;
 
@@ -297,10 +229,10 @@ static void *client(void *arg)
 		if (send(fd, request, (size_t)sent, MSG_NOSIGNAL) != sent ||
 		    send(fd, request + sent, (size_t)(n - sent), MSG_NOSIGNAL) != n - sent)
 			break;
-		good += get(fd, answer, (size_t)n) == (size_t)n && memcmp(answer, request, (size_t)n) == 0;
+		good += client_get(fd, answer, (size_t)n) == (size_t)n && memcmp(answer, request, (size_t)n) == 0;
 		if (rand_r(&seed) % 50 == 0) {
 			close(fd);
-			fd = open_client();
+			fd = client_open(path);
 		}
 	}
 	close(fd);
@@ -334,10 +266,10 @@ static void test_idle(void)
 
 	ok(sizeof(struct conn) <= 400, "an idle connection takes %zu bytes", sizeof(struct conn));
 	for (int i = 0; i < IDLE; i++)
-		fds[i] = open_client();
+		fds[i] = client_open(path);
 	for (int i = 0; i < IDLE; i++) {
-		put(fds[i], "echo idle\n");
-		good += strcmp(line(fds[i]), "echo idle") == 0;
+		client_put(fds[i], "echo idle\n");
+		good += strcmp(client_line(fds[i]), "echo idle") == 0;
 	}
 	is_int(good, IDLE, "%d connections stay open, and each is served", IDLE);
 	for (int i = 0; i < IDLE; i++)
@@ -358,11 +290,11 @@ static void test_no_descriptors(void)
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
 	for (int i = 0; i < CLIENTS; i++)
-		connect_client(fds[i]);
-	put(fds[0], "echo at last\n");
+		client_connect(fds[i], path);
+	client_put(fds[0], "echo at last\n");
 	usleep(50000); /* accept() fails meanwhile */
 	setrlimit(RLIMIT_NOFILE, &before);
-	is_str(line(fds[0]), "echo at last", "out of descriptors: it goes on when there are some again");
+	is_str(client_line(fds[0]), "echo at last", "out of descriptors: it goes on when there are some again");
 	for (int i = 0; i < CLIENTS; i++)
 		close(fds[i]);
 }
@@ -384,24 +316,24 @@ static void *stop(void *arg)
 static void test_stop(struct protocol *p, struct net_server *server)
 {
 	struct stopper s = { .server = server };
-	int idle = open_client(), busy = open_client(), half = open_client();
+	int idle = client_open(path), busy = client_open(path), half = client_open(path);
 	pthread_t thread;
 
-	put(idle, "echo here\n");
-	is_str(line(idle), "echo here", "an idle connection");
-	put(half, "echo ha");
-	put(busy, "wait\necho too late\n");
+	client_put(idle, "echo here\n");
+	is_str(client_line(idle), "echo here", "an idle connection");
+	client_put(half, "echo ha");
+	client_put(busy, "wait\necho too late\n");
 	sem_wait(&p->begun);
 	if (pthread_create(&thread, NULL, stop, &s) != 0)
 		bail_out("no thread");
-	ok(is_closed(idle), "stopping closes idle connections");
-	ok(is_closed(half), "and those with half a request");
+	ok(client_is_closed(idle), "stopping closes idle connections");
+	ok(client_is_closed(half), "and those with half a request");
 	ok(access(path, F_OK) != 0, "the socket is gone");
 	usleep(20000);
 	ok(!atomic_load(&s.stopped), "a running request is waited for");
 	sem_post(&p->go);
-	is_str(line(busy), "wait", "and answered");
-	ok(is_closed(busy), "no further one is begun");
+	is_str(client_line(busy), "wait", "and answered");
+	ok(client_is_closed(busy), "no further one is begun");
 	pthread_join(thread, NULL);
 	ok(s.server == NULL, "stopped");
 	close(idle);
@@ -440,11 +372,11 @@ static void test_listen_first(struct net *n, struct protocol *p)
 	int fd;
 
 	ok(l != NULL, "it listens before it is served");
-	fd = open_client();
-	put(fd, "echo early\n");
+	fd = client_open(path);
+	client_put(fd, "echo early\n");
 	s = net_server_start(n, &o, &errors);
 	ok(s != NULL, "then it is served");
-	is_str(line(fd), "echo early", "who came early is answered");
+	is_str(client_line(fd), "echo early", "who came early is answered");
 	close(fd);
 	net_server_stop(&s);
 	ok(access(path, F_OK) != 0, "stopping removes the file");
@@ -540,21 +472,21 @@ static void test_lead(struct net *n)
 	sem_init(&l.go, 0, 0);
 	s = net_server_start(n, &o, &errors);
 	for (unsigned i = 0; i < 4; i++)
-		fd[i] = open_client();
-	put(fd[0], "echo 1\n");
-	is_str(line(fd[0]), "echo 1", "a request is answered by a server that prepares");
+		fd[i] = client_open(path);
+	client_put(fd[0], "echo 1\n");
+	is_str(client_line(fd[0]), "echo 1", "a request is answered by a server that prepares");
 	is_str(l.text, "b1 p1 f1 s1 ", "after all that comes before");
 	l.text[0] = '\0';
-	put(fd[1], "hold 2\n");
+	client_put(fd[1], "hold 2\n");
 	sem_wait(&l.held);
-	put(fd[2], "stay 3\n");
+	client_put(fd[2], "stay 3\n");
 	sem_wait(&l.held);
-	put(fd[3], "echo 4\n");
-	is_str(line(fd[3]), "echo 4", "two that have to wait do not keep a third");
+	client_put(fd[3], "echo 4\n");
+	is_str(client_line(fd[3]), "echo 4", "two that have to wait do not keep a third");
 	sem_post(&l.go);
 	sem_post(&l.go);
-	is_str(line(fd[1]), "hold 2", "one that waited while it was prepared is answered");
-	is_str(line(fd[2]), "stay 3", "and one that waited while it was served");
+	is_str(client_line(fd[1]), "hold 2", "one that waited while it was prepared is answered");
+	is_str(client_line(fd[2]), "stay 3", "and one that waited while it was served");
 	for (unsigned i = 0; i < 4; i++)
 		close(fd[i]);
 	net_server_stop(&s);
