@@ -4,27 +4,41 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEYS_MAX = 2, WORDS_MAX = KEYS_MAX + 1 + GREY_NUMBERS + 2, ANSWER = 5, MS_PER_S = 1000 };
+enum { KEYS_MAX = 2, ARGUMENTS = 5, WORDS_MAX = KEYS_MAX + ARGUMENTS, ANSWER = 5, MS_PER_S = 1000 };
 
 const char grey_script[] =
 	"local t = redis.call('TIME')\n"
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 	"local verb, key, client = ARGV[1], KEYS[1], KEYS[2]\n"
-	"local delay, window, pass = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])\n"
-	"local after, known_for = tonumber(ARGV[5]), tonumber(ARGV[6])\n"
-	"local day, DAY = math.floor(now / 86400000), 86400000\n"
-	"\n"
-	"local first, attempts, passes, since, waits, code\n"
+	"local first, attempts, passes, since, rest\n"
 	"local v = redis.call('GET', key)\n"
 	"if v then\n"
-	"  first, attempts, passes, since, waits, code =\n"
-	"    string.match(v, '^(%d+) %d+ (%d+) (%d+) (%d+) (%d+) ?(%S*)$')\n"
-	"  first = tonumber(first)\n"
+	"  first, attempts, passes, since, rest = string.match(v, '^(%d+) %d+ (%d+) (%d+) (%d+) (%d+ ?%S*)$')\n"
 	"end\n"
+	"\n"
+	/* Most mail comes from who has passed: what is counted is put between what stays, and nothing else is looked at. */
+	"if verb == 'ask' and rest and passes ~= '0' then\n"
+	"  local age = now - first\n"
+	"  local left = since * 1000 + ARGV[2] - age\n"
+	"  if age >= 0 and left > 0 then\n"
+	"    passes = passes + 1\n"
+	"    redis.call('SET', key, first .. ' ' .. math.floor(age / 1000) .. ' ' .. attempts .. ' ' .. passes .. ' ' .. since ..\n"
+	"      ' ' .. rest, 'KEEPTTL')\n"
+	"    return { 2, 0, left, age, passes }\n"
+	"  end\n"
+	"end\n"
+	"\n"
+	"local delay, window, after, known_for = string.match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+)$')\n"
+	"delay, window, after, known_for = tonumber(delay), tonumber(window), tonumber(after), tonumber(known_for)\n"
+	"local pass = tonumber(ARGV[2])\n"
+	"local day, DAY = math.floor(now / 86400000), 86400000\n"
+	"local waits, code\n"
+	"first = tonumber(first)\n"
 	/* Before its first attempt: the clock was set back. */
 	"if first and now < first then first = nil end\n"
 	"local age, left = 0, 0\n"
 	"if first then\n"
+	"  waits, code = string.match(rest, '^(%d+) ?(%S*)$')\n"
 	"  age, passes, waits = now - first, tonumber(passes), waits * 1000\n"
 	"  if passes > 0 then\n"
 	"    left = since * 1000 + pass - age\n"
@@ -51,16 +65,12 @@ const char grey_script[] =
 	"if verb == 'allow' then return { 2, 0, pass, age, passes } end\n"
 	"\n"
 	"if verb == 'note' then\n"
-	"  waits, code = waits or delay, code or ARGV[8]\n"
+	"  waits, code = waits or delay, code or ARGV[5]\n"
 	"  if new then write('PX', window) end\n"
 	"  return { 0, delay, window, age, tonumber(attempts) }\n"
 	"end\n"
 	"\n"
 	"local ask = verb == 'ask'\n"
-	"if ask and passes > 0 then\n"
-	"  passes = passes + 1\n"
-	"  write('KEEPTTL')\n"
-	"end\n"
 	"if passes > 0 and verb ~= 'renew' then return { 2, 0, left, age, passes } end\n"
 	"\n"
 	"local last, count, senders\n"
@@ -78,7 +88,7 @@ const char grey_script[] =
 	"end\n"
 	"if verb == 'renew' then return { 2, 0, pass, age, passes } end\n"
 	"\n"
-	"attempts, waits, code = attempts + 1, delay, ARGV[8]\n"
+	"attempts, waits, code = attempts + 1, delay, ARGV[5]\n"
 	"if age < delay then\n"
 	"  if ask then write('PX', math.max(window - age, 1)) end\n"
 	"  return { 0, delay - age, window - age, age, attempts }\n"
@@ -87,7 +97,7 @@ const char grey_script[] =
 	"  passes, since = 1, math.floor(age / 1000)\n"
 	"  write('PX', pass)\n"
 	/* One sender and one day count once each, so that a burst of a night proves nothing. */
-	"  local hash = count and count < after and last ~= day and string.sub(redis.sha1hex(ARGV[7]), 1, 8)\n"
+	"  local hash = count and count < after and last ~= day and string.sub(redis.sha1hex(ARGV[4]), 1, 8)\n"
 	"  if hash and not string.find(senders, hash, 1, true) then\n"
 	"    count = count + 1\n"
 	"    senders = count < after and senders .. ' ' .. hash or ''\n"
@@ -109,18 +119,17 @@ const char grey_script_meet[] = "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[
 
 void grey_terms_make(struct grey_terms *out, const struct grey_times *times)
 {
-	const int64_t values[GREY_NUMBERS] = { times->delay_ms, times->window_ms, times->pass_ms, times->known_after,
-					       times->known_for_ms };
-
 	out->times = *times;
-	for (unsigned i = 0; i < GREY_NUMBERS; i++)
-		out->numbers[i].n = (size_t)snprintf(out->numbers[i].text, GREY_NUMBER_SIZE, "%" PRId64, values[i]);
+	out->pass_n = (size_t)snprintf(out->pass, sizeof out->pass, "%" PRId64, times->pass_ms);
+	out->others_n =
+		(size_t)snprintf(out->others, sizeof out->others, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
+				 times->delay_ms, times->window_ms, times->known_after, times->known_for_ms);
 }
 
 /* Answers how many of the words are keys. */
 static size_t make_words(const char *verb, const struct grey_question *q, struct redis_word words[WORDS_MAX], size_t *n)
 {
-	const struct grey_number *number = q->terms->numbers;
+	const struct grey_terms *t = q->terms;
 	size_t keys = 0;
 
 	words[keys++] = (struct redis_word){ q->key, strlen(q->key) };
@@ -128,8 +137,8 @@ static size_t make_words(const char *verb, const struct grey_question *q, struct
 		words[keys++] = (struct redis_word){ q->client, strlen(q->client) };
 	*n = keys;
 	words[(*n)++] = (struct redis_word){ verb, strlen(verb) };
-	for (unsigned i = 0; i < GREY_NUMBERS; i++)
-		words[(*n)++] = (struct redis_word){ number[i].text, number[i].n };
+	words[(*n)++] = (struct redis_word){ t->pass, t->pass_n };
+	words[(*n)++] = (struct redis_word){ t->others, t->others_n };
 	words[(*n)++] = (struct redis_word){ q->sender, strlen(q->sender) };
 	words[(*n)++] = (struct redis_word){ q->code, strlen(q->code) };
 	return keys;

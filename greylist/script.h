@@ -65,14 +65,16 @@ struct grey_times {
 	int64_t known_after, known_for_ms; /* a count; 0: clients do not become known */
 };
 
-/* The same with the words that the script gets: formatted once, as they are the configuration's. */
-enum { GREY_NUMBERS = 5, GREY_NUMBER_SIZE = 24 };
+/*
+ * The same with what the script gets of them: formatted once, as they are the configuration's, and in one word what it
+ * does not look at for mail that has passed before.
+ */
+enum { GREY_NUMBER_SIZE = 24 };
 struct grey_terms {
 	struct grey_times times;
-	struct grey_number {
-		char text[GREY_NUMBER_SIZE];
-		size_t n;
-	} numbers[GREY_NUMBERS];
+	char pass[GREY_NUMBER_SIZE];
+	char others[4 * GREY_NUMBER_SIZE]; /* delay, window, known_after, known_for */
+	size_t pass_n, others_n;
 };
 void grey_terms_make(struct grey_terms *out, const struct grey_times *times);
 

@@ -67,8 +67,8 @@ static void commit(struct check_fixture *f)
 }
 
 #define KEY "millgate:grey:{192.0.2.0/24}:alice@example.org:bob@example.net"
-#define REST " 18000000 1209600000 5 5184000000 alice@example.org "
-#define TIMES " 10000" REST "--d\n"
+#define REST " 18000000 5 5184000000 alice@example.org "
+#define TIMES " 1209600000 10000" REST "--d\n"
 #define MET "EXISTS millgate:met:{alice@example.org}:bob@example.net\n"
 
 /* What SPF and reverse DNS say; NULL: nothing. */
@@ -141,7 +141,7 @@ static void test_others(struct check_fixture *f)
 	mail(f, "2001:db8::1", "");
 	is_str(ask(f), "defer", "IPv6, the null sender");
 	is_str(fake_redis_asked(),
-	       "millgate:grey:{2001%3Adb8%3A%3A/64}::bob@example.net ask 10000 18000000 1209600000 5 5184000000  --d\n",
+	       "millgate:grey:{2001%3Adb8%3A%3A/64}::bob@example.net ask 1209600000 10000 18000000 5 5184000000  --d\n",
 	       "its key, and nobody to ask about");
 
 	answers(GREY_DEFER, 10000, 18000000);
@@ -203,7 +203,7 @@ static void test_identities(struct check_fixture *f)
 	is_str(ask(f), "defer", "SPF passes");
 	is_str(fake_redis_asked(),
 	       "millgate:grey:{example.org}:alice@example.org:bob@example.net "
-	       "millgate:known:{example.org}:example.org ask 10000" REST "pcd\n" MET
+	       "millgate:known:{example.org}:example.org ask 1209600000 10000" REST "pcd\n" MET
 	       "EXISTS millgate:met:{example.org}:bob@example.net\n",
 	       "its domain is the client, which may be known, and belongs to the sender's domain");
 	is_str(fixture_fact(f, FACT_GREYLIST_IDENTITY), "example.org", "it is told");
@@ -219,7 +219,7 @@ static void test_identities(struct check_fixture *f)
 	is_str(fixture_fact(f, FACT_GREYLIST_WHY), "waits 10s; by host name: no SPF record", "and why");
 	is_str(fake_redis_asked(),
 	       "millgate:grey:{example.com}:news-%23@lists.example.org:bob@example.net "
-	       "millgate:known:{example.com}:lists.example.org ask 10000 18000000 1209600000 5 5184000000 "
+	       "millgate:known:{example.com}:lists.example.org ask 1209600000 10000 18000000 5 5184000000 "
 	       "news-#@lists.example.org -cd\n"
 	       "EXISTS millgate:met:{news-17-bob=example.net@lists.example.org}:bob@example.net\n",
 	       "a mailbox is not normalised, and the domain is another's");
@@ -232,7 +232,7 @@ static void test_delays(struct check_fixture *f)
 	mail(f, "192.0.2.77", "alice@example.org");
 	known(f, "fail", NULL, NULL, "none");
 	(void)ask(f);
-	is_str(fake_redis_asked(), KEY " ask 120000" REST "f-n\n",
+	is_str(fake_redis_asked(), KEY " ask 1209600000 120000" REST "f-n\n",
 	       "without a name: longer; SPF fails: nobody is asked for");
 	is_str(fixture_fact(f, FACT_GREYLIST_WHY),
 	       "waits 2m: the client has no confirmed host name; by network: SPF fails, no confirmed host name",
@@ -243,7 +243,7 @@ static void test_delays(struct check_fixture *f)
 	known(f, NULL, NULL, NULL, "fail");
 	fact_set_num(&f->conn->facts.v[FACT_DNSBL_SCORE], 1);
 	(void)ask(f);
-	is_str(fake_redis_asked(), KEY " ask 600000" REST "--l\n" MET, "listed: the longest");
+	is_str(fake_redis_asked(), KEY " ask 1209600000 600000" REST "--l\n" MET, "listed: the longest");
 
 	answers(GREY_DEFER, 10000, 18000000);
 	mail(f, "192.0.2.77", "alice@example.org");
@@ -252,7 +252,7 @@ static void test_delays(struct check_fixture *f)
 	fact_set_unavailable(&f->txn->facts.v[FACT_SPF], ON_ERROR_DEFER, "DNS is away");
 	fact_set_num(&f->conn->facts.v[FACT_DNSBL_SCORE], 0);
 	is_str(ask(f), "defer", "what DNS does not tell does not stop greylisting");
-	is_str(fake_redis_asked(), KEY " ask 10000" REST "uud\n" MET, "and makes nothing longer");
+	is_str(fake_redis_asked(), KEY " ask 1209600000 10000" REST "uud\n" MET, "and makes nothing longer");
 }
 
 /* ---- Who does not wait ---- */
@@ -425,7 +425,7 @@ static void test_note(struct check_fixture *f)
 	fact_set_text(&f->txn->facts.v[FACT_SPF_DOMAIN], f->arena, "example.org", 11);
 	is_str(ask(f), "defer", "SPF cannot be had: the network waits");
 	is_str(fake_redis_told(),
-	       "millgate:grey:{example.org}:alice@example.org:bob@example.net note 10000" REST "u-d\n",
+	       "millgate:grey:{example.org}:alice@example.org:bob@example.net note 1209600000 10000" REST "u-d\n",
 	       "and the domain begins to, for the next attempt");
 
 	answers(GREY_KNOWN, 0, 14 * (int64_t)DAY_MS);
@@ -524,7 +524,7 @@ static void test_settings(void)
 	known(&f, "pass", "a", NULL, "none");
 	(void)ask(&f);
 	is_str(fake_redis_asked(),
-	       "millgate:grey:{example.org}:alice@example.org:bob@example.net ask 30000 60000 1209600000 0 5184000000 "
+	       "millgate:grey:{example.org}:alice@example.org:bob@example.net ask 1209600000 30000 60000 0 5184000000 "
 	       "alice@example.org p-n\n",
 	       "to half of it; what is switched off is not asked");
 	fixture_free(&f);
