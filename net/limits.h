@@ -44,9 +44,7 @@ enum {
 	SERVER_ACCEPT_PAUSE_MS = 200,
 	/* One answer: a whole greylist as text. */
 	SERVER_MAX_ANSWER = 64 * 1024 * 1024,
-	SERVER_BACKLOG = 511,
-	/* How long a worker waits for one answer before it leaves the other requests to others: many round trips to Redis. */
-	WAIT_LEADING_MS = 3
+	SERVER_BACKLOG = 511
 };
 
 #endif

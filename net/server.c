@@ -143,9 +143,7 @@ struct net_server *net_server_start(struct net *n, const struct net_server_optio
 		goto fail_server;
 	s->acceptable = event_new(n->loop->base, s->listener.fd, EV_READ | EV_PERSIST, accept_some, s);
 	s->accept_pause = evtimer_new(n->loop->base, accept_again, s);
-	rc = s->acceptable == NULL || s->accept_pause == NULL
-		     ? ENOMEM
-		     : pool_start(&s->pool, o->workers, o->begin != NULL || o->prepare != NULL);
+	rc = s->acceptable == NULL || s->accept_pause == NULL ? ENOMEM : pool_start(&s->pool, o->workers);
 	if (rc != 0) {
 		error_add(errors, NULL, 0, "cannot start the workers of a server: %s", strerror(rc));
 		goto fail_events;

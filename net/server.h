@@ -1,8 +1,8 @@
 /*
  * Stream servers (Unix or TCP sockets) on the loop thread: the policy listener and the control socket.
  *
- * The loop splits the input into requests with the server's own `split`; each request runs on a small pool of worker
- * threads, never on the loop; requests of one connection run one after the other, in order.
+ * The loop splits the input into requests with the server's own `split`.  Each is tried on the loop, where that is wanted
+ * (`attempt`), or runs on a small pool of worker threads; requests of one connection run one after the other, in order.
  */
 #ifndef MILLGATE_NET_SERVER_H
 #define MILLGATE_NET_SERVER_H
@@ -47,15 +47,6 @@ struct net_server_options {
 	/* Answers one request into out (heap, bounded).  *conn is the connection's own, NULL at first; requests of one
 	 * connection come one at a time.  True: keep the connection. */
 	bool (*serve)(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out);
-	/*
-	 * What may be done for it before serve(), for all requests that wait at a time, so that what they ask of others
-	 * leaves together.  begin() submits what it can without waiting; prepare() submits the rest, and may wait; flush()
-	 * sends.  One worker does all of that, and then serves them in turn; when one of them makes it wait for long, the
-	 * rest goes to other workers.  Any may be NULL.
-	 */
-	void (*begin)(void *ctx, void **conn, const char *request, size_t n);
-	void (*prepare)(void *ctx, void *conn);
-	void (*flush)(void *ctx, void *conn);
 	/*
 	 * On the loop thread, before any worker; may be NULL.  Answers what can be answered without waiting for anybody.
 	 * SERVED_LATER: *wait, of a net on the same thread, has open questions (net_is_open()), all of them sent

@@ -66,30 +66,6 @@ static void hand_back(struct conn *c)
 	net_post(c->server->net, &one);
 }
 
-void conn_begin(struct conn *c)
-{
-	const struct net_server_options *o = &c->server->o;
-
-	if (o->begin != NULL)
-		o->begin(o->ctx, &c->own, c->in, c->request_n);
-}
-
-void conn_prepare(struct conn *c)
-{
-	const struct net_server_options *o = &c->server->o;
-
-	if (o->prepare != NULL && c->own != NULL)
-		o->prepare(o->ctx, c->own);
-}
-
-void conn_flush(struct conn *c)
-{
-	const struct net_server_options *o = &c->server->o;
-
-	if (o->flush != NULL && c->own != NULL)
-		o->flush(o->ctx, c->own);
-}
-
 /* An answer that is too long would be half of one. */
 static bool answer_is_cut(struct sbuf *out)
 {

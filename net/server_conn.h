@@ -48,27 +48,16 @@ struct conn {
 	struct wait_then then; /* while it is CONN_LATER */
 };
 
-/*
- * The workers.  Of a server whose requests may be prepared, one worker at a time leads: it takes all that waits, and is not
- * disturbed by what comes meanwhile; when it is done, it takes that.  So a busy server has few wake-ups.  One who has to
- * wait for long while it leads hands the lead on, with what it has not served yet (pool_hand_on).
- */
-struct jobs {
-	struct conn *first, *last;
-};
-
+/* The workers: each takes one request at a time. */
 struct pool {
 	/* immutable */
 	pthread_t *threads;
 	unsigned n;
-	bool leads; /* else each takes one request */
 
 	/* under lock */
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct jobs jobs;
-	bool leading; /* there is a leader */
-	bool called;  /* somebody was woken, and has not come yet */
+	struct conn *first, *last;
 	bool stopping;
 };
 
@@ -96,19 +85,12 @@ void conn_open(struct net_server *s, int fd);
 void conn_close_idle(struct net_server *s);
 /* Closes all; no worker is left.  Loop thread. */
 void conn_close_all(struct net_server *s);
-/* What is done for the request at the head of c's input before it is served.  Worker thread. */
-void conn_begin(struct conn *c);
-void conn_prepare(struct conn *c);
-void conn_flush(struct conn *c);
 /* Runs the request and sends the answer.  Worker thread. */
 void conn_serve(struct conn *c);
 
 /* 0, or an errno. */
-int pool_start(struct pool *p, unsigned n, bool leads);
+int pool_start(struct pool *p, unsigned n);
 void pool_add(struct pool *p, struct conn *c);
-/* Whether the calling thread leads a pool; and when it has to wait for long: somebody else shall lead. */
-bool pool_leads(void);
-void pool_hand_on(void);
 /* Runs what is queued, then ends the threads. */
 void pool_stop(struct pool *p);
 

@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "net/limits.h"
-#include "net/server_conn.h"
-#include "util/clock.h"
-
 enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
 
 struct net_wait {
@@ -340,21 +336,6 @@ static void wait_until(struct net_wait *w, int64_t until_ms)
 			return;
 }
 
-/* Whoever leads a server's workers waits a moment; what takes longer is no reason to keep the others waiting. */
-static void wait_leading(struct net_wait *w, int64_t deadline_ms)
-{
-	int64_t moment = clock_mono_ms() + WAIT_LEADING_MS;
-
-	if (moment >= deadline_ms)
-		return;
-	wait_until(w, moment);
-	if (w->missing == 0)
-		return;
-	pthread_mutex_unlock(&w->lock);
-	pool_hand_on();
-	pthread_mutex_lock(&w->lock);
-}
-
 bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms)
 {
 	net_flush(w);
@@ -366,8 +347,6 @@ bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t 
 	}
 	pthread_mutex_lock(&w->lock);
 	w->missing = mark_open(w, ops, n, true);
-	if (pool_leads())
-		wait_leading(w, deadline_ms);
 	wait_until(w, deadline_ms);
 	if (w->missing > 0) {
 		mark_open(w, ops, n, false);

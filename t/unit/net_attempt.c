@@ -34,7 +34,7 @@ static char path[FIXTURE_PATH_SIZE], where[FIXTURE_PATH_SIZE + 8];
  */
 struct protocol {
 	struct net *asks; /* where Redis is */
-	atomic_uint attempts, worked, closed;
+	atomic_uint attempts, worked, opened, closed;
 	atomic_bool astray; /* something was called on the wrong thread */
 };
 
@@ -64,6 +64,7 @@ static struct own *own_of(struct protocol *p, void **conn)
 
 		o->wait = net_wait_new(p->asks);
 		*conn = o;
+		atomic_fetch_add(&p->opened, 1);
 	}
 	return *conn;
 }
@@ -376,9 +377,10 @@ static void test_wakeups(struct net *host, struct protocol *p)
 static void test_vanished(struct fixture_redis *redis, struct protocol *p)
 {
 	enum { CLIENTS = 20 };
-	unsigned attempts = atomic_load(&p->attempts), closed_before = atomic_load(&p->closed);
+	unsigned attempts = atomic_load(&p->attempts), closed_before = atomic_load(&p->opened);
 	int fds[CLIENTS], fd;
 
+	await_count(&p->closed, closed_before); /* those of other tests */
 	fixture_redis_freeze(redis, true);
 	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = client_open(path);

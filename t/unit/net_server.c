@@ -389,110 +389,6 @@ static void test_listen_first(struct net *n, struct protocol *p)
 	net_unlisten(&l);
 }
 
-/* ---- Requests that are prepared together ---- */
-
-/* What was done with which request, a letter each: b, p, f, s. */
-struct lead_log {
-	pthread_mutex_t lock;
-	char text[256];
-	sem_t held, go; /* "hold" waits in prepare(), "stay" in serve(); each has handed on by then */
-};
-
-static void log_lead(struct lead_log *l, char what, const char *request)
-{
-	size_t n;
-
-	pthread_mutex_lock(&l->lock);
-	n = strlen(l->text);
-	snprintf(l->text + n, sizeof l->text - n, "%c%c ", what, request[5]);
-	pthread_mutex_unlock(&l->lock);
-}
-
-static void hold(struct lead_log *l)
-{
-	pool_hand_on(); /* as net_await() does when it has waited for long */
-	sem_post(&l->held);
-	sem_wait(&l->go);
-}
-
-static void lead_begin(void *ctx, void **conn, const char *request, size_t n)
-{
-	if (*conn == NULL)
-		*conn = strndup(request, n);
-	log_lead(ctx, 'b', request);
-}
-
-static void lead_prepare(void *ctx, void *conn)
-{
-	log_lead(ctx, 'p', conn);
-	if (strncmp(conn, "hold", 4) == 0)
-		hold(ctx);
-}
-
-static void lead_flush(void *ctx, void *conn)
-{
-	log_lead(ctx, 'f', conn);
-}
-
-static bool lead_serve(void *ctx, void **conn, const char *request, size_t n, struct sbuf *out)
-{
-	(void)conn;
-	if (strncmp(request, "stay", 4) == 0)
-		hold(ctx);
-	log_lead(ctx, 's', request);
-	sbuf_addn(out, request, n);
-	return true;
-}
-
-static void lead_closed(void *ctx, void *conn)
-{
-	(void)ctx;
-	free(conn);
-}
-
-/* One worker is kept busy, three requests gather, and are then worked on together. */
-static void test_lead(struct net *n)
-{
-	struct error_list errors = ERROR_LIST_INIT;
-	struct lead_log l = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct net_server_options o = { .listen = where,
-					.workers = 3,
-					.max_request = MAX_REQUEST,
-					.split = split,
-					.serve = lead_serve,
-					.begin = lead_begin,
-					.prepare = lead_prepare,
-					.flush = lead_flush,
-					.closed = lead_closed,
-					.ctx = &l };
-	struct net_server *s;
-	int fd[4];
-
-	sem_init(&l.held, 0, 0);
-	sem_init(&l.go, 0, 0);
-	s = net_server_start(n, &o, &errors);
-	for (unsigned i = 0; i < 4; i++)
-		fd[i] = client_open(path);
-	client_put(fd[0], "echo 1\n");
-	is_str(client_line(fd[0]), "echo 1", "a request is answered by a server that prepares");
-	is_str(l.text, "b1 p1 f1 s1 ", "after all that comes before");
-	l.text[0] = '\0';
-	client_put(fd[1], "hold 2\n");
-	sem_wait(&l.held);
-	client_put(fd[2], "stay 3\n");
-	sem_wait(&l.held);
-	client_put(fd[3], "echo 4\n");
-	is_str(client_line(fd[3]), "echo 4", "two that have to wait do not keep a third");
-	sem_post(&l.go);
-	sem_post(&l.go);
-	is_str(client_line(fd[1]), "hold 2", "one that waited while it was prepared is answered");
-	is_str(client_line(fd[2]), "stay 3", "and one that waited while it was served");
-	for (unsigned i = 0; i < 4; i++)
-		close(fd[i]);
-	net_server_stop(&s);
-	ok(s == NULL, "such a server stops");
-}
-
 int main(void)
 {
 	struct net *n = fixture_net(NULL, NULL);
@@ -501,7 +397,6 @@ int main(void)
 
 	snprintf(path, sizeof(path), "%s/server.sock", fixture_dir());
 	snprintf(where, sizeof(where), "unix:%s", path);
-	test_lead(n);
 	s = start(n, p);
 	test_requests(p);
 	test_rude(p);
