@@ -60,6 +60,14 @@ void checks_rules_end(struct checks_rules *r)
 	sbuf_add(r->out, "\n);\n");
 }
 
+bool checks_answered(struct net_op *const *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i] != NULL && !net_op_done(ops[i]))
+			return false;
+	return true;
+}
+
 void checks_quote(struct sbuf *out, const char *s)
 {
 	sbuf_addc(out, '"');

@@ -5,8 +5,10 @@
 #define MILLGATE_CHECKS_COMMON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "mail/fact.h"
+#include "net/net.h"
 #include "util/names.h"
 #include "util/sbuf.h"
 
@@ -35,6 +37,9 @@ void checks_rules_begin(struct checks_rules *r, struct sbuf *out);
 void checks_rules_add(struct checks_rules *r, bool shadow, const char *name, const char *refuse_at, const char *body,
 		      ...) __attribute__((format(printf, 5, 6)));
 void checks_rules_end(struct checks_rules *r);
+
+/* Whether all of the questions have their answers; NULL ones are passed over. */
+bool checks_answered(struct net_op *const *ops, size_t n);
 
 /* A string of the rule language, with its quotes; no control characters in s. */
 void checks_quote(struct sbuf *out, const char *s);

@@ -54,6 +54,11 @@ static void dnsbl_start(struct check_call *c)
 	dnsbl_ask_client(q, c->wait, &c->conn->ip);
 }
 
+static bool dnsbl_poll_client(struct check_call *c)
+{
+	return dnsbl_poll(*c->slot, c->wait);
+}
+
 static void dnsbl_finish(struct check_call *c)
 {
 	const struct dnsbl_zones *lists = c->state;
@@ -98,6 +103,7 @@ const struct check dnsbl_check = {
 	.release = dnsbl_release,
 	.rules = dnsbl_rules,
 	.start = dnsbl_start,
+	.poll = dnsbl_poll_client,
 	.finish = dnsbl_finish,
 	.tick = dnsbl_tick,
 	.status = dnsbl_status,

@@ -134,6 +134,11 @@ static void envelope_start(struct check_call *c)
 	ask_envelope(c, q);
 }
 
+static bool envelope_poll(struct check_call *c)
+{
+	return dnsbl_poll(*c->slot, c->wait);
+}
+
 static void envelope_finish(struct check_call *c)
 {
 	const struct dnsbl_zones *lists = ((const struct state *)c->state)->lists;
@@ -256,6 +261,7 @@ const struct check dnsbl_envelope_check = {
 	.release = release,
 	.rules = envelope_rules,
 	.start = envelope_start,
+	.poll = envelope_poll,
 	.finish = envelope_finish,
 	.drop = drop,
 };

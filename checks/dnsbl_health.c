@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "checks/common.h"
 #include "checks/dnsbl_exam.h"
 #include "net/dns.h"
 #include "util/bytes.h"
@@ -277,13 +278,13 @@ static void judge_all(struct dnsbl_asking *q, struct net_wait *w)
 	for (unsigned i = 0; i < q->n; i++) {
 		struct question *k = &q->v[i];
 
-		if (k->said != SAID_NOTHING_YET)
+		if (k->said != SAID_NOTHING_YET || k->exam != NULL)
 			continue;
 		judge(q, k, now_ms);
 		refuses = refuses || (k->listing && q->lists->zones[k->zone].refuses);
 	}
 	for (unsigned i = 0; i < q->n; i++)
-		if (q->v[i].said == SAID_NOTHING_YET)
+		if (q->v[i].said == SAID_NOTHING_YET && q->v[i].exam == NULL)
 			confirm(q, &q->v[i], refuses, w, now_ms);
 }
 
@@ -379,6 +380,21 @@ void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms
 	for (unsigned i = 0; i < q->n; i++)
 		if (q->v[i].exam != NULL)
 			conclude(q, &q->v[i]);
+}
+
+bool dnsbl_poll(struct dnsbl_asking *q, struct net_wait *w)
+{
+	unsigned n = q != NULL ? q->n : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (q->v[i].said == SAID_NOTHING_YET && !checks_answered(&q->v[i].op, 1))
+			return false;
+	if (n > 0)
+		judge_all(q, w);
+	for (unsigned i = 0; i < n; i++)
+		if (q->v[i].exam != NULL)
+			return false;
+	return true;
 }
 
 /* ---- Reading ---- */

@@ -47,6 +47,8 @@ void dnsbl_ask_domain(struct dnsbl_asking *q, struct net_wait *w, enum dnsbl_of 
  * dnsbl_sum_add(); may be called again after more questions.
  */
 void dnsbl_await(struct dnsbl_asking *q, struct net_wait *w, int64_t deadline_ms);
+/* Without waiting: whether that would not wait any more.  Not while a listing is being confirmed. */
+bool dnsbl_poll(struct dnsbl_asking *q, struct net_wait *w);
 
 /* Gives the questions back.  Tolerates NULL. */
 void dnsbl_ask_end(struct dnsbl_asking *q);

@@ -27,6 +27,7 @@ struct fcrdns_state {
 struct fcrdns_run {
 	struct net_op *ptr;
 	struct net_op *forward[FCRDNS_MAX_NAMES];
+	bool asked; /* for these */
 };
 
 /*
@@ -162,15 +163,29 @@ static bool leads_back(const struct dns_answer *a, const struct ip *ip)
 	return false;
 }
 
+/* Asks for the addresses of the names, once; answers how many are asked about. */
+static unsigned ask_forward(struct check_call *c, struct fcrdns_run *run, const struct dns_answer *names)
+{
+	unsigned n = names->n < FCRDNS_MAX_NAMES ? names->n : FCRDNS_MAX_NAMES;
+
+	for (unsigned i = 0; i < n && !run->asked; i++)
+		run->forward[i] = dns_ask(c->wait, names->v[i].name, c->conn->ip.family == IP_V4 ? DNS_A : DNS_AAAA);
+	run->asked = true;
+	return n;
+}
+
+static bool must_confirm(const struct check_call *c)
+{
+	return is_open(c, FACT_FCRDNS) || is_open(c, FACT_CLIENT_NAME);
+}
+
 /* All names that lead back are the client's: reverse records come in any order, and the result must not hang on it. */
 static void confirm(struct check_call *c, struct fcrdns_run *run, const struct dns_answer *names)
 {
-	unsigned n = names->n < FCRDNS_MAX_NAMES ? names->n : FCRDNS_MAX_NAMES, confirmed = 0;
+	unsigned n = ask_forward(c, run, names), confirmed = 0;
 	bool name_open = is_open(c, FACT_CLIENT_NAME);
 	const char *failed = NULL;
 
-	for (unsigned i = 0; i < n; i++)
-		run->forward[i] = dns_ask(c->wait, names->v[i].name, c->conn->ip.family == IP_V4 ? DNS_A : DNS_AAAA);
 	(void)net_await(c->wait, run->forward, n, c->deadline_ms);
 	for (unsigned i = 0; i < n; i++) {
 		const struct dns_answer *a = dns_result(run->forward[i]);
@@ -190,6 +205,19 @@ static void confirm(struct check_call *c, struct fcrdns_run *run, const struct d
 		conclude_unavailable(c, arena_printf(c->arena, "host name look-up: %s", failed));
 	else
 		conclude(c, "fail");
+}
+
+static bool fcrdns_poll(struct check_call *c)
+{
+	struct fcrdns_run *run = *c->slot;
+	const struct dns_answer *names;
+
+	if (run == NULL)
+		return true;
+	if (!checks_answered(&run->ptr, 1))
+		return false;
+	names = dns_result(run->ptr);
+	return names->status != DNS_OK || !must_confirm(c) || checks_answered(run->forward, ask_forward(c, run, names));
 }
 
 static void fcrdns_finish(struct check_call *c)
@@ -214,7 +242,7 @@ static void fcrdns_finish(struct check_call *c)
 	switch (names->status) {
 	case DNS_OK:
 		set_ptr(c, names);
-		if (is_open(c, FACT_FCRDNS) || is_open(c, FACT_CLIENT_NAME))
+		if (must_confirm(c))
 			confirm(c, run, names);
 		break;
 	case DNS_NXDOMAIN:
@@ -257,6 +285,7 @@ const struct check fcrdns_check = {
 	.prepare = fcrdns_prepare,
 	.rules = fcrdns_rules,
 	.start = fcrdns_start,
+	.poll = fcrdns_poll,
 	.finish = fcrdns_finish,
 	.drop = fcrdns_drop,
 };

@@ -189,6 +189,13 @@ static void harvest_start(struct check_call *c)
 		*c->slot = harvest_count_ask(&s->counter, c->wait, &c->conn->ip);
 }
 
+static bool harvest_poll(struct check_call *c)
+{
+	struct net_op *op = *c->slot;
+
+	return checks_answered(&op, 1);
+}
+
 /*
  * What a new session begins with.  Not `close`: that is for the session that brings the recipient too many, or no client
  * could come as far as being refused.
@@ -353,6 +360,7 @@ const struct check harvest_check = {
 	.prepare = harvest_prepare,
 	.rules = harvest_rules,
 	.start = harvest_start,
+	.poll = harvest_poll,
 	.finish = harvest_finish,
 	.refused = harvest_refused,
 	.status = harvest_status,

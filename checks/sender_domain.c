@@ -212,6 +212,19 @@ static const char *judge(struct check_call *c, struct sender_domain_run *run, co
 	return result;
 }
 
+static bool sender_domain_poll(struct check_call *c)
+{
+	const struct sender_domain_run *run = *c->slot;
+	enum dns_status mx;
+
+	if (run == NULL)
+		return true;
+	if (!checks_answered(&run->ops[ASK_MX], 1))
+		return false;
+	mx = dns_result(run->ops[ASK_MX])->status;
+	return mx == DNS_OK || mx == DNS_FAILED || checks_answered(&run->ops[ASK_A], ASK_COUNT - ASK_A);
+}
+
 static void sender_domain_finish(struct check_call *c)
 {
 	const struct sender_domain_state *s = c->state;
@@ -261,6 +274,7 @@ const struct check sender_domain_check = {
 	.release = sender_domain_release,
 	.rules = sender_domain_rules,
 	.start = sender_domain_start,
+	.poll = sender_domain_poll,
 	.finish = sender_domain_finish,
 	.drop = sender_domain_drop,
 };

@@ -38,10 +38,11 @@ void fixture_mail(struct check_fixture *f, const char *sender, const char *auth_
 struct rcpt *fixture_rcpt(struct check_fixture *f, const char *recipient);
 
 struct check_call fixture_call(struct check_fixture *f, struct rcpt *rcpt);
-/* PURE: start and finish; the same as a caller does it that must not wait, who polls in between.  And the end of what
- * start began. */
+/* PURE: start and finish.  And the end of what start began. */
 void fixture_run(struct check_fixture *f);
-void fixture_run_polled(struct check_fixture *f);
+/* From now on fixture_run() polls before it finishes, as a caller does that must not wait, and calls this after each poll
+ * in vain; NULL: no more. */
+void fixture_poll_with(void (*after)(void));
 void fixture_drop(struct check_fixture *f);
 
 /* A fact of the check's scope, as text: "allow", "5", "(absent)", "(unavailable: why)"; "(unknown)". */

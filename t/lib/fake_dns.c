@@ -167,7 +167,7 @@ struct net_op *dns_ask(struct net_wait *w, const char *name, enum dns_type type)
 	if (zone.n_asked < sizeof zone.asked / sizeof zone.asked[0])
 		snprintf(zone.asked[zone.n_asked], NAME_SIZE, "%s", name);
 	zone.n_asked++;
-	op->done = n == NULL || !n->silent;
+	fake_net_lay_out(op, n != NULL && n->silent);
 	op->dns = n != NULL ? n->answer : no_name;
 	return op;
 }

@@ -6,6 +6,7 @@ static struct {
 	struct net_op *first;
 	unsigned open, awaits;
 	int64_t deadline;
+	bool late;
 } fake;
 
 struct net_op *fake_net_op(void)
@@ -24,6 +25,23 @@ void fake_net_answer(void)
 {
 	for (struct net_op *op = fake.first; op != NULL; op = op->next)
 		op->done = true;
+}
+
+void fake_net_late(bool late)
+{
+	fake.late = late;
+}
+
+void fake_net_come(void)
+{
+	for (struct net_op *op = fake.first; op != NULL; op = op->next)
+		op->done = op->done || op->due;
+}
+
+void fake_net_lay_out(struct net_op *op, bool never)
+{
+	op->done = !never && !fake.late;
+	op->due = !never && fake.late;
 }
 
 unsigned fake_net_open(void)
@@ -72,7 +90,11 @@ bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t 
 	(void)w;
 	fake.awaits++;
 	fake.deadline = deadline_ms;
-	for (size_t i = 0; i < n; i++)
-		all = all && (ops[i] == NULL || ops[i]->done);
+	for (size_t i = 0; i < n; i++) {
+		if (ops[i] == NULL)
+			continue;
+		ops[i]->done = ops[i]->done || (ops[i]->due && deadline_ms > 0);
+		all = all && ops[i]->done;
+	}
 	return all;
 }

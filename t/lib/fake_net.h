@@ -17,7 +17,7 @@
 
 struct net_op {
 	struct net_op *next; /* of those not given back */
-	bool done;
+	bool done, due;      /* due: it will be, at fake_net_come() */
 	struct dns_answer dns;
 	struct redis_value redis;
 };
@@ -26,6 +26,13 @@ struct net_op *fake_net_op(void);
 
 /* Answers every question that is open: Redis's, with what was laid out when it was asked. */
 void fake_net_answer(void);
+
+/* From now on answers come late (true), at fake_net_come() or when they are waited for with a deadline
+ * above 0, or at once (false). */
+void fake_net_late(bool late);
+void fake_net_come(void);
+/* For who lays out answers: it is there, unless it comes late or never. */
+void fake_net_lay_out(struct net_op *op, bool never);
 
 /* Questions not given back with net_op_free(); calls of net_await(); the last one's deadline. */
 unsigned fake_net_open(void);

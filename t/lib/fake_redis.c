@@ -58,7 +58,7 @@ static struct net_op *ask(const struct redis_script *script, const struct redis_
 		return NULL;
 	note(fake.asked, sizeof fake.asked, &fake.asked_n, words, n);
 	op->redis = fake.fn != NULL ? fake.fn(script, words, n) : away;
-	op->done = !fake.silent;
+	fake_net_lay_out(op, fake.silent);
 	return op;
 }
 

@@ -326,7 +326,7 @@ static void test_no_memory(void)
 	fixture_free(&f);
 }
 
-int main(void)
+static void test_all(void)
 {
 	test_names();
 	test_envelope();
@@ -336,5 +336,14 @@ int main(void)
 	test_reads();
 	test_rules();
 	test_no_memory();
+}
+
+int main(void)
+{
+	test_all();
+	diag("polled");
+	fake_net_late(true);
+	fixture_poll_with(fake_net_come);
+	test_all();
 	return done_testing();
 }

@@ -216,12 +216,13 @@ static void test_rules(void)
 	fixture_free(&f);
 }
 
-int main(void)
+static void test_all(void)
 {
 	struct check_fixture f;
 
 	if (fixture_load(&f, &fcrdns_check, "fcrdns: { on_error = \"defer\"; };") != 0)
 		bail_out("%s", fixture_errors(&f));
+	fake_dns_clear();
 	test_results(&f);
 	test_several(&f);
 	test_many(&f);
@@ -232,5 +233,14 @@ int main(void)
 	fixture_free(&f);
 	test_rules();
 	is_int(fake_net_open(), 0, "every question was given back");
+}
+
+int main(void)
+{
+	test_all();
+	diag("polled");
+	fake_net_late(true);
+	fixture_poll_with(fake_net_come);
+	test_all();
 	return done_testing();
 }

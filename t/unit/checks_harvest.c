@@ -300,7 +300,7 @@ static void test_errors(void)
 	fixture_free(&f);
 }
 
-int main(void)
+static void test_all(void)
 {
 	struct check_fixture f;
 
@@ -317,5 +317,14 @@ int main(void)
 	test_rules();
 	test_errors();
 	is_int(fake_net_open(), 0, "every question was given back");
+}
+
+int main(void)
+{
+	test_all();
+	diag("polled");
+	fake_net_late(true);
+	fixture_poll_with(fake_net_come);
+	test_all();
 	return done_testing();
 }

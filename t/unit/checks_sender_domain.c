@@ -182,7 +182,7 @@ static void test_own(void)
 	fixture_free(&f);
 }
 
-int main(void)
+static void test_all(void)
 {
 	struct check_fixture f;
 
@@ -197,5 +197,14 @@ int main(void)
 	test_rules();
 	test_own();
 	is_int(fake_net_open(), 0, "every question was given back");
+}
+
+int main(void)
+{
+	test_all();
+	diag("polled");
+	fake_net_late(true);
+	fixture_poll_with(fake_net_come);
+	test_all();
 	return done_testing();
 }

@@ -282,7 +282,7 @@ static void test_libspf2(void)
 	fixture_free(&f);
 }
 
-int main(void)
+static void test_all(void)
 {
 	struct check_fixture f;
 
@@ -299,5 +299,14 @@ int main(void)
 	test_libspf2();
 	fake_dns_clear();
 	is_int(fake_net_open(), 0, "every question was given back");
+}
+
+int main(void)
+{
+	test_all();
+	diag("polled");
+	fake_net_late(true);
+	fixture_poll_with(fake_net_come);
+	test_all();
 	return done_testing();
 }
