@@ -29,7 +29,7 @@ burst.example       TXT "v=spf1 ip4:17.1.1.0/24 -all"
 """ + listed("bl.test", "18.1.1.7") + probes("bl.test")
 
 # Nobody waits in this test: what is in Redis is made older instead.
-GREY = 'greylist: { enabled = true; delay = "10s"; %s };'
+GREY = 'greylist: { enabled = true; delay = "50s"; %s };'
 LISTS = 'dnsbl: { reject_at = 5; lists = ( { zone = "bl.test"; codes = "127.0.0.2"; weight = 2; } ); };\n'
 
 
@@ -70,7 +70,7 @@ def passes(w, sender):
     return first.status, knock(w, sender).ok
 
 
-with World(GREY % 'delay_no_fcrdns = "10s";', zone=ZONE) as w:
+with World(GREY % 'delay_no_fcrdns = "50s";', zone=ZONE) as w:
     topic("correspondents: an address")
     eq(knock(w, "alice@friend.example", ELSEWHERE).status, "451 4.7.1", "a stranger waits")
     writes(w, "alice@friend.example")
@@ -146,7 +146,7 @@ with World(GREY % 'delay_no_fcrdns = "10s";', zone=ZONE) as w:
     topic("delays that grow")
     w.configure(LISTS + GREY % "")
     w.redis.flush()
-    for sender, client, seconds, reason in (("a@x.example", {"ip": "20.1.1.7", "name": "mx.good.example"}, 10, r"^waits 10s; by host name"),
+    for sender, client, seconds, reason in (("a@x.example", {"ip": "20.1.1.7", "name": "mx.good.example"}, 50, r"^waits 50s; by host name"),
                                  ("b@x.example", {"ip": "20.1.2.7"}, 120, r"^waits 2m: the client has no confirmed host name; by network"),
                                  ("c@x.example", {"ip": "18.1.1.7"}, 600, r"^waits 10m: DNS lists list the client; by network")):
         refused = w.send(sender=sender, **client)

@@ -52,7 +52,7 @@ def warnings(w, client):
     return [r["msg"] for r in w.gate.lines() if r.get("level") == "warning" and "harvest: %s " % client in r.get("msg", "")]
 
 
-with World(config(QUICK), zone=probes("good.example") + listed("good.example", "198.51.100.28")) as w:
+with World(config(QUICK), zone=probes("good.example") + listed("good.example", "198.51.100.28"), moved=True) as w:
     topic("what is counted")
     session = begin(w, "198.51.100.20")
     ok(session.mail(), "MAIL")
@@ -135,12 +135,13 @@ with World(config(QUICK), zone=probes("good.example") + listed("good.example", "
     ok(w.send(ip=ip).ok, "lets a client go")
 
     topic("for a time")
-    w.configure(config('slow_after = 0; close_after = 2; refuse_after = 3; refuse_for = "2s";'))
+    w.configure(config('slow_after = 0; close_after = 2; refuse_after = 3; refuse_for = "10m";'))
     session = begin(w, ip)
     session.mail()
     guess(session, 3)
     session.close()
     eq(w.send(ip=ip).status, "421 4.7.0", "refused")
+    w.redis.later(601)
     until("the client to be served again", lambda: w.send(ip=ip).ok)
     eq(count(w, ip), 0, "after refuse_for it is counted anew")
 
@@ -204,7 +205,7 @@ with World(config(QUICK), zone=probes("good.example") + listed("good.example", "
 
     topic("slow answers")
     w.redis.flush()
-    w.configure(config('slow_after = 1; delay = "4s"; max_sleepers = 2; close_after = 0; refuse_after = 0;'))
+    w.configure(config('slow_after = 1; delay = "5s"; max_sleepers = 2; close_after = 0; refuse_after = 0;'))
     ips = ["198.51.100.%d" % n for n in range(40, 43)]
     sessions = [begin(w, ip) for ip in ips]
     for session in sessions:

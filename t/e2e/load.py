@@ -16,7 +16,7 @@ from world import World
 
 ZONES = ("one.example", "two.example", "three.example")
 CONFIG = """
-greylist: { enabled = true; delay = "1s"; delay_no_fcrdns = "1s"; };
+greylist: { enabled = true; delay = "1h"; delay_no_fcrdns = "1h"; };
 fcrdns: { enabled = true; on_none = "mark"; };
 dnsbl: { reject_at = 5; timeout = "1s"; lists = ( %s ); };
 limits: { message_size = "1M"; recipients = 50; connections_per_client = 500;

@@ -48,11 +48,13 @@ e2e_tests = \
 	t/e2e/subjects.py
 
 e2e_harness = \
+	t/lib/clock.py \
 	t/lib/dkim_keys.py \
 	t/lib/dns.py \
 	t/lib/dnsd.py \
 	t/lib/gate.py \
 	t/lib/message.py \
+	t/lib/moved.c \
 	t/lib/place.py \
 	t/lib/policy.py \
 	t/lib/postfix.py \

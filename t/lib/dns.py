@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 from place import Process, Failure, until
 
@@ -49,9 +48,7 @@ class Dns:
         return "%s@%d" % (self.ip, self.port)
 
     def start(self):
-        ready = self.place.path("dns/port")
-        if os.path.exists(ready):
-            os.unlink(ready)
+        ready = self._unready()
         first = self.process is None
         # No caching to speak of: tests change zones.
         self.process = Process("dnsd", [
@@ -62,6 +59,13 @@ class Dns:
             self.place.on_close(self.stop)
         self.process.ready(lambda: os.path.exists(ready))
         return self
+
+    def _unready(self):
+        """The file that tells that the zone is read."""
+        ready = self.place.path("dns/port")
+        if os.path.exists(ready):
+            os.unlink(ready)
+        return ready
 
     def stop(self):
         """Dead: the port answers "unreachable"."""
@@ -87,8 +91,9 @@ class Dns:
 
     def _reload(self):
         self.place.write("dns/zone", ZONE + self._text + self._added)
+        ready = self._unready()
         self.process.kill(signal.SIGHUP)
-        time.sleep(0.1)
+        self.process.ready(lambda: os.path.exists(ready))
         if "dnsd.py:" in self.process.text():
             raise Failure(self.process.text())
 

@@ -5,8 +5,8 @@ usage: dnsd.py --zone FILE --port-file FILE [--log FILE] [--port N] [--address A
 
 It plays a resolver: it answers for every name (RA and AA set), follows CNAMEs within the zone file, and says NXDOMAIN
 for names it does not know.  --port 0 (the default) takes a free port; the number is written to --port-file
-(atomically) once both sockets listen.  SIGHUP reads the zone file again (a bad one is reported and changes nothing);
-SIGTERM and SIGINT end it.
+(atomically) once both sockets listen.  SIGHUP reads the zone file again (a bad one is reported and changes nothing),
+and writes --port-file again; SIGTERM and SIGINT end it.
 
 Zone file: one record or behaviour a line; `#` or `;` at the start of a line or after a space begins a comment.
 
@@ -272,9 +272,13 @@ class Server:
         self.tcp.setblocking(False)
         self.selector.register(self.udp, selectors.EVENT_READ, self.udp_ready)
         self.selector.register(self.tcp, selectors.EVENT_READ, self.tcp_accept)
+        self.port = port
+        self.tell_port()
+
+    def tell_port(self):
         temporary = self.args.port_file + ".tmp"
         with open(temporary, "w") as f:
-            f.write("%d\n" % port)
+            f.write("%d\n" % self.port)
         os.rename(temporary, self.args.port_file)
 
     def reload(self, *_):
@@ -282,6 +286,7 @@ class Server:
             self.zone = Zone(self.args.zone, self.args.ttl)
         except (ZoneError, OSError) as e:
             print("dnsd.py: %s" % e, file=sys.stderr, flush=True)
+        self.tell_port()
 
     def respond(self, packet, tcp):
         """(the response or None, delay in seconds)"""

@@ -11,6 +11,7 @@ import os
 
 import sendmail
 import tap
+from clock import MovedRedis
 from dns import Dns
 from gate import Gate
 from message import message
@@ -26,9 +27,13 @@ SENDMAIL = os.environ.get("MILLGATE_MTA") == "sendmail"
 
 
 class World(Place):
-    """text, sections: millgate's configuration (Gate); settings: main.cf; refused: addresses unknown to the sink."""
+    """text, sections: millgate's configuration (Gate); settings: main.cf; refused: addresses unknown to the sink.
 
-    def __init__(self, text="", zone="", settings="", stock=False, refused=(), dns_port=5353, dns_ip=None, **sections):
+    moved: Redis's clock is the test's, by which greylisting goes (clock.py).
+    """
+
+    def __init__(self, text="", zone="", settings="", stock=False, refused=(), dns_port=5353, dns_ip=None, moved=False,
+                 **sections):
         if os.geteuid():
             tap.skip_all("the MTA needs root")
         if SENDMAIL:
@@ -36,7 +41,7 @@ class World(Place):
             dns_port, dns_ip = 53, sendmail.RESOLVER
         super().__init__()
         self.sink = Sink(self, refused=refused)
-        self.redis = Redis(self).start()
+        self.redis = (MovedRedis if moved else Redis)(self).start()
         self.dns = Dns(self, zone, dns_port, dns_ip).start()
         # Named as the first one was; the tests that run behind both ask no more of it than both can do.
         self.postfix = self._sendmail(settings) if SENDMAIL else self._postfix(settings, stock)

@@ -5,7 +5,7 @@ SIM_CONTACTS (500; `make sim`: 10000), SIM_SEED (4).
 
 How: millgated, a real Redis and a real DNS server; each attempt is the policy requests that Postfix would make at RCPT, DATA
 and END-OF-MESSAGE, in the order of their times, over twenty days of working hours.  Redis's clock is moved from one attempt
-to the next (t/sim/clock.py), so that delays, retry windows and days are as long as they are, and take no time.  Who
+to the next (t/lib/clock.py), so that delays, retry windows and days are as long as they are, and take no time.  Who
 sends, and how often in a hundred, is t/sim/mix.py; a good sender comes again as its MTA does by default (5, 15, 30 or 60
 minutes, give or take a tenth), each attempt of a pool from another of its networks.  The same seed makes the same mail.
 
