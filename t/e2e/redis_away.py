@@ -4,7 +4,6 @@
 import json
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from message import message, payload
@@ -16,17 +15,10 @@ CONFIG = """
 greylist: { enabled = true; delay = "1h"; };
 limits: { emergency = false; rates = ( { by = ( "client_ip" ); messages = 1000; per = "1h"; } ); };
 """
-LONG = 20  # seconds: a hang, far beyond the time-out of 2 s
 
 
 def redis(w, on_error):
     return '{ server = "unix:%s"; timeout = "2s"; on_error = "%s"; }' % (w.redis.socket, on_error)
-
-
-def timed(w, **options):
-    began = time.monotonic()
-    outcome = w.send(**options)
-    return outcome, time.monotonic() - began
 
 
 def recovers(w, what):
@@ -52,9 +44,8 @@ with World(CONFIG) as w:
     topic("stopped, on_error = ignore")
     w.redis.stop()
     sent = message("while Redis is away")
-    outcome, took = timed(w, text=sent)
+    outcome = w.send(sent)
     ok(outcome.ok, "mail flows: %r" % outcome)
-    ok(took < LONG, "at once")
     ok(all(w.send(sent).ok for _ in range(5)), "and goes on flowing")
     eq([payload(m) for m in w.inbox("bob")], [sent] * 6, "all of it is delivered")
     w.redis.start()
@@ -69,9 +60,8 @@ with World(CONFIG) as w:
 
     topic("hung, on_error = ignore")
     w.redis.freeze()
-    outcome, took = timed(w, text=sent)
+    outcome = w.send(sent)
     ok(outcome.ok, "mail flows: %r" % outcome)
-    ok(took < LONG, "after the time-out")
     w.redis.thaw()
     recovers(w, "it answers again: greylisted")
 
@@ -79,9 +69,8 @@ with World(CONFIG) as w:
     w.configure(CONFIG, redis=redis(w, "defer"))
     w.redis.flush()
     w.redis.stop()
-    outcome, took = timed(w)
+    outcome = w.send()
     eq((outcome.stage, outcome.status), ("RCPT", "451 4.7.1"), "stopped: mail is deferred")
-    ok(took < LONG, "at once")
     ok(outcome.last.id, "the reply names the transaction: %s" % outcome.last)
     ok(w.send(login="bob", rcpts=["x@remote.example"]).last.code in (250, 451), "outbound mail has an answer too")
     w.redis.start()
@@ -89,9 +78,8 @@ with World(CONFIG) as w:
     w.configure('limits: { emergency = false; rates = ( { by = ( "client_ip" ); messages = 1000; per = "1h"; } ); };',
                 redis=redis(w, "defer"))
     w.redis.freeze()
-    outcome, took = timed(w)
+    outcome = w.send()
     eq(outcome.status, "451 4.7.1", "hung: mail is deferred")
-    ok(took < LONG, "after the time-out")
     w.redis.thaw()
     until("mail to flow again", lambda: w.send().ok)
     ok(True, "it answers again: mail flows")
