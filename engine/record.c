@@ -309,10 +309,12 @@ void record_transaction(struct engine_session *s)
 	struct story t;
 
 	engine_count(s->engine, s->final.kind);
-	t.entry = has_journal(s) ? &entry : NULL;
+	t.entry = NULL;
 	t.used = 0;
-	if (t.entry != NULL)
-		journal_begin(t.entry, s->snap);
+	if (has_journal(s)) {
+		journal_begin(&entry, s->snap);
+		t.entry = &entry;
+	}
 	log_record_begin(&t.line, LOG_LVL_INFO, "mail");
 	tell_transaction(&t, s);
 	log_record_end(&t.line);

@@ -317,6 +317,8 @@ void sbuf_add_json(struct sbuf *b, const char *s, size_t n)
 
 static bool key_byte(char c)
 {
+	if (ascii_is_alpha(c) || ascii_is_digit(c))
+		return true;
 	switch (c) {
 	case '.':
 	case '_':
@@ -327,7 +329,7 @@ static bool key_byte(char c)
 	case '/':
 		return true;
 	default:
-		return ascii_is_alpha(c) || ascii_is_digit(c);
+		return false;
 	}
 }
 
