@@ -131,11 +131,14 @@ static void run_tasks(struct net_tasks *tasks)
  */
 static bool may_sleep(struct net_loop *l, const struct net_tasks *tasks)
 {
+	bool sleep;
+
 	pthread_mutex_lock(&l->lock);
-	l->asleep = tasks->first == NULL && !l->due && (l->late == 0 || (l->lingering && l->late < LOOP_MAX_LATE));
+	sleep = tasks->first == NULL && !l->due && (l->late == 0 || (l->lingering && l->late < LOOP_MAX_LATE));
+	l->asleep = sleep;
 	l->soon = l->lingering;
 	pthread_mutex_unlock(&l->lock);
-	return l->asleep;
+	return sleep;
 }
 
 /* Takes what is queued.  True: the thread is to stop, and behind what was taken nothing will be handed to it. */
