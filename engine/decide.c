@@ -112,11 +112,16 @@ bool decide_rcpt_try(struct engine_session *s, enum stage stage, struct rcpt_not
 {
 	struct facts_view view = { .s = s, .rcpt = note->rcpt, .stage = stage, .out = &note->outcome, .trying = true };
 	struct rules_source src = facts_source(&view);
+	bool hurry = false;
 
+	src.hurry = &hurry;
 	evaluate_from(s, &src, stage, &note->outcome);
-	if (!view.blocked)
-		conclude(s, stage, note);
-	return !view.blocked;
+	if (hurry)
+		s->must_wait = true;
+	if (view.blocked || hurry)
+		return false;
+	conclude(s, stage, note);
+	return true;
 }
 
 void decide_message(struct engine_session *s, enum stage stage, struct decision *d)

@@ -24,6 +24,7 @@ enum {
 	REGEX_QUICK_STEPS = 2000,
 	REGEX_MATCH_LIMIT = 500000,
 	REGEX_PATIENCE = 16,         /* texts that are tried again, of one transaction */
+	REGEX_HURRY_BYTES = 320,     /* of a text, where there is little time: an address */
 	REGEX_MAX_BYTES = 128 << 10, /* of a fact's values: more than Postfix's header_size_limit */
 	REGEX_VALUE_BYTES = 16,      /* what a value counts besides its text */
 	REGEX_DEPTH_LIMIT = 200000,

@@ -281,6 +281,13 @@ static int match_patiently(const pcre2_code *code, const struct fact_text *t, st
 	return rc;
 }
 
+/* There is no time for it now. */
+static enum match put_off(const struct rule_eval *e)
+{
+	*e->src->hurry = true;
+	return MATCH_UNKNOWN;
+}
+
 static enum match match_one(const struct patterns *ps, unsigned k, const struct fact_text *t, struct rule_eval *e)
 {
 	bool *gave_up = &e->memo->gave_up[ps->first + k];
@@ -288,7 +295,11 @@ static enum match match_one(const struct patterns *ps, unsigned k, const struct 
 
 	if (*gave_up)
 		return MATCH_UNAVAILABLE;
+	if (e->src->hurry != NULL && t->raw_n > REGEX_HURRY_BYTES)
+		return put_off(e);
 	rc = match_within(ps->v[k], t, e, e->rules->regex->quick);
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH && e->src->hurry != NULL)
+		return put_off(e);
 	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
 		rc = match_patiently(ps->v[k], t, e);
 	if (rc >= 0)
@@ -311,8 +322,8 @@ static enum match match_values(const struct patterns *ps, const struct fact_valu
 		for (unsigned k = 0; k < ps->n; k++) {
 			enum match m = match_one(ps, k, &v->text[i], e);
 
-			if (m == MATCH_YES)
-				return MATCH_YES;
+			if (m == MATCH_YES || m == MATCH_UNKNOWN)
+				return m;
 			if (m == MATCH_UNAVAILABLE)
 				result = m;
 		}
@@ -324,9 +335,14 @@ static enum match hold_matches(const struct condition *c, const struct fact_valu
 {
 	const struct patterns *ps = c->arg;
 	struct answer *known = &e->memo->answers[ps->test];
+	enum match match;
 
-	if (known->text != v->text || known->n != v->n)
-		*known = (struct answer){ .text = v->text, .n = v->n, .match = match_values(ps, v, e) };
+	if (known->text != v->text || known->n != v->n) {
+		match = match_values(ps, v, e);
+		if (match == MATCH_UNKNOWN)
+			return match;
+		*known = (struct answer){ .text = v->text, .n = v->n, .match = match };
+	}
 	return known->match == MATCH_UNAVAILABLE ? rule_eval_unavailable(e, ON_ERROR_DEFER, gave_up_why) : known->match;
 }
 

@@ -144,6 +144,8 @@ struct rules_source {
 	 * nothing back.  In a text such a fact is replaced by nothing.
 	 */
 	fact_mask never;
+	/* Not NULL: there is little time.  A pattern that might take long is MATCH_UNKNOWN, and this is set. */
+	bool *hurry;
 	bool last;   /* nothing more will be told: what is open at this stage is a no, as it is at END */
 	bool adding; /* rules that only add are asked now, checks that they read included, instead of at END */
 };

@@ -132,6 +132,36 @@ static void test_patience(void)
 	fixture_close(&a.f);
 }
 
+/* Where there is little time, what takes long is left to a later evaluation, which is given the time. */
+static void test_hurry(void)
+{
+	enum { SHORT = 300, LONGER = 400 };
+	bool hurry = false;
+	struct attack a;
+
+	attack_open(&a, "b$");
+	a.f.source.hurry = &hurry;
+	attack_add(&a, SHORT, "b");
+	is_str(attack_result(&a), "reject", "what is quick is matched in a hurry, too");
+	ok(!hurry, "nothing was put off");
+	attack_clear(&a);
+	attack_add(&a, LONGER, "b");
+	is_str(attack_result(&a), "nothing", "a long text is not matched in a hurry");
+	ok(hurry, "it is put off");
+	fixture_close(&a.f);
+
+	hurry = false;
+	attack_open(&a, "^(?:a|aa)+!?$");
+	a.f.source.hurry = &hurry;
+	attack_add(&a, 20, "?");
+	attack_add(&a, 3, "");
+	is_str(attack_result(&a), "nothing", "nor is what takes many steps");
+	ok(hurry, "it is put off, too");
+	a.f.source.hurry = NULL;
+	is_str(attack_result(&a), "reject", "with time, it is matched");
+	fixture_close(&a.f);
+}
+
 static void test_places(void)
 {
 	struct attack a;
@@ -211,6 +241,7 @@ int main(void)
 	test_bytes();
 	test_given_up();
 	test_patience();
+	test_hurry();
 	test_places();
 	test_much();
 	test_remembered();
