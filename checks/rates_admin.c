@@ -7,34 +7,33 @@
 #include "checks/harvest_count.h"
 #include "checks/rates_key.h"
 #include "checks/rates_script.h"
-#include "net/redis.h"
+#include "net/redis_scan.h"
 #include "util/bytes.h"
 #include "util/clock.h"
 #include "util/fold.h"
 
-enum {
-	PAGE = 256,
-	CURSOR_SIZE = 32,
-	GLOB_SIZE = 512,
-	SHOW_ANSWER = 6,
-	US_PER_MS = 1000,
-	NO_KEY = -2,
-	SMALL_MESSAGE = 4096
-};
+enum { GLOB_SIZE = 512, SHOW_ANSWER = 6, US_PER_MS = 1000, NO_KEY = -2, SMALL_MESSAGE = 4096 };
 
 /* What keys of a rate that is not configured may hold. */
 static const struct rate anything = { .action = LIMITS_HOLD };
 
-/* One walk over the keys. */
+struct found;
+struct walk;
+/* Submits a command about a key; NULL when out of memory. */
+typedef struct net_op *(*ask_fn)(struct walk *w, const struct found *f);
+/* Takes the answer.  False ends the walk. */
+typedef bool (*take_fn)(void *ctx, const struct found *f, const struct redis_value *v);
+
+/* One walk over the keys: each is asked about, and what is said of it taken. */
 struct walk {
 	const struct rates_admin *r;
 	const char *pattern; /* folded; NULL: any */
-	char glob[GLOB_SIZE];
 	struct redis_script script;
-	struct arena *arena; /* of the walk */
-	struct arena *page;  /* of one page of it */
+	ask_fn ask;
+	take_fn take;
+	void *ctx;
+	struct arena *page; /* of one page */
 	struct error_list *errors;
-	char cursor[CURSOR_SIZE];
 };
 
 /* A page's key while it is being asked about. */
@@ -43,11 +42,6 @@ struct found {
 	struct rates_key key; /* all three */
 	const struct rate *rate;
 };
-
-/* Submits a command about a key; NULL when out of memory. */
-typedef struct net_op *(*ask_fn)(struct walk *w, const struct found *f);
-/* Takes the answer.  False ends the walk. */
-typedef bool (*take_fn)(void *ctx, const struct found *f, const struct redis_value *v);
 
 /* ---- The rates ---- */
 
@@ -83,60 +77,6 @@ static const struct rate *find_rate(const struct rates_admin *r, const char *nam
 
 /* ---- Walking ---- */
 
-static int complain(struct walk *w, const struct redis_value *v)
-{
-	char buf[256];
-	struct sbuf why;
-
-	sbuf_fixed(&why, buf, sizeof buf);
-	if (v->str != NULL && (v->kind == REDIS_UNAVAILABLE || v->kind == REDIS_ERROR))
-		sbuf_add_safe(&why, v->str, strlen(v->str));
-	else
-		sbuf_add(&why, "an unexpected answer");
-	error_add(w->errors, NULL, 0, "Redis: %s", buf);
-	return -1;
-}
-
-/* Nothing of a prefix means anything to Redis's patterns. */
-static void make_glob(struct walk *w)
-{
-	struct sbuf b;
-
-	sbuf_fixed(&b, w->glob, sizeof w->glob);
-	for (const char *p = w->r->prefix; *p != '\0'; p++) {
-		if (strchr("*?[]\\", *p) != NULL)
-			sbuf_addc(&b, '\\');
-		sbuf_addc(&b, *p);
-	}
-	sbuf_add(&b, "rate:{*");
-}
-
-static int walk_begin(struct walk *w, const struct rates_admin *r, const char *pattern, struct error_list *errors)
-{
-	size_t n;
-
-	memset(w, 0, sizeof *w);
-	w->r = r;
-	w->errors = errors;
-	strcpy(w->cursor, "0");
-	make_glob(w);
-	redis_script_init(&w->script, rates_script_show);
-	w->arena = arena_new(0);
-	w->page = arena_new(0);
-	if (w->arena != NULL && pattern != NULL)
-		w->pattern = fold_text(w->arena, pattern, strlen(pattern), &n);
-	if (w->arena != NULL && w->page != NULL && (pattern == NULL || w->pattern != NULL))
-		return 0;
-	error_add(errors, NULL, 0, "out of memory");
-	return -1;
-}
-
-static void walk_end(struct walk *w)
-{
-	arena_free(&w->arena);
-	arena_free(&w->page);
-}
-
 static bool matches(struct walk *w, const struct rates_key_parts *p)
 {
 	size_t n;
@@ -160,40 +100,8 @@ static bool read_key(struct walk *w, const struct redis_value *v, struct found *
 	return rates_key_from_base(&anything, f->parts.base, w->page, &f->key);
 }
 
-/* The next page's keys, those that the pattern matches.  0, or -1 with an error added. */
-static int scan(struct walk *w, struct found **out, size_t *n)
-{
-	char count[CURSOR_SIZE];
-	struct redis_word words[] = { { "SCAN", 4 },  { w->cursor, strlen(w->cursor) },
-				      { "MATCH", 5 }, { w->glob, strlen(w->glob) },
-				      { "COUNT", 5 }, { count, (size_t)snprintf(count, sizeof count, "%d", PAGE) } };
-	struct net_op *op = redis_ask(w->r->wait, words, sizeof words / sizeof words[0]);
-	const struct redis_value *v;
-	int result = 0;
-
-	*n = 0;
-	(void)net_await(w->r->wait, &op, 1, clock_mono_ms() + w->r->timeout_ms);
-	v = redis_result(op);
-	if (v->kind != REDIS_ARRAY || v->n != 2 || v->v[0].kind != REDIS_STRING || v->v[1].kind != REDIS_ARRAY ||
-	    v->v[0].str_n >= sizeof w->cursor) {
-		result = complain(w, v);
-		goto done;
-	}
-	memcpy(w->cursor, v->v[0].str, v->v[0].str_n + 1);
-	*out = arena_calloc(w->page, v->v[1].n, sizeof **out);
-	for (size_t i = 0; *out != NULL && i < v->v[1].n; i++)
-		*n += read_key(w, &v->v[1].v[i], &(*out)[*n]);
-	if (arena_failed(w->page)) {
-		error_add(w->errors, NULL, 0, "out of memory");
-		result = -1;
-	}
-done:
-	net_op_free(&op);
-	return result;
-}
-
-/* Asks about all keys of a page at once.  1: go on; 0: the caller has had enough; -1 with an error added. */
-static int ask_all(struct walk *w, const struct found *v, size_t n, ask_fn ask, take_fn take, void *ctx)
+/* Asks about all keys of a page at once.  As redis_page_fn answers. */
+static int ask_all(struct walk *w, const struct found *v, size_t n)
 {
 	struct net_op **ops = arena_calloc(w->page, n, sizeof(struct net_op *));
 	int result = 1;
@@ -203,33 +111,60 @@ static int ask_all(struct walk *w, const struct found *v, size_t n, ask_fn ask, 
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)
-		ops[i] = ask(w, &v[i]);
+		ops[i] = w->ask(w, &v[i]);
 	(void)net_await(w->r->wait, ops, n, clock_mono_ms() + w->r->timeout_ms);
 	for (size_t i = 0; i < n; i++) {
 		const struct redis_value *answer = redis_result(ops[i]);
 
-		if (result == 1 && answer->kind == REDIS_UNAVAILABLE)
-			result = complain(w, answer);
-		else if (result == 1 && !take(ctx, &v[i], answer))
+		if (result == 1 && answer->kind == REDIS_UNAVAILABLE) {
+			redis_scan_complain(answer, w->errors);
+			result = -1;
+		} else if (result == 1 && !w->take(w->ctx, &v[i], answer)) {
 			result = 0;
+		}
 		net_op_free(&ops[i]);
 	}
 	return result;
 }
 
-static int walk_all(struct walk *w, ask_fn ask, take_fn take, void *ctx)
+/* Those of a page's keys that the pattern matches. */
+static int take_page(void *ctx, struct arena *page, const struct redis_value *keys, size_t n)
 {
-	struct found *v;
-	int result;
+	struct walk *w = ctx;
+	struct found *v = arena_calloc(page, n, sizeof *v);
+	size_t found = 0;
+
+	w->page = page;
+	for (size_t i = 0; v != NULL && i < n; i++)
+		found += read_key(w, &keys[i], &v[found]);
+	if (arena_failed(page)) {
+		error_add(w->errors, NULL, 0, "out of memory");
+		return -1;
+	}
+	return found > 0 ? ask_all(w, v, found) : 1;
+}
+
+static int walk_all(struct walk *w, const char *pattern)
+{
+	char glob[GLOB_SIZE];
+	struct redis_scan s = { .glob = glob, .timeout_ms = w->r->timeout_ms, .fn = take_page, .ctx = w };
+	struct arena *a = arena_new(0);
+	int result = -1;
+	struct sbuf b;
 	size_t n;
 
-	do {
-		arena_reset(w->page);
-		if (scan(w, &v, &n) != 0)
-			return -1;
-		result = n > 0 ? ask_all(w, v, n, ask, take, ctx) : 1;
-	} while (result == 1 && strcmp(w->cursor, "0") != 0);
-	return result < 0 ? -1 : 0;
+	sbuf_fixed(&b, glob, sizeof glob);
+	redis_scan_literal(&b, w->r->prefix);
+	sbuf_add(&b, "rate:{*");
+	redis_script_init(&w->script, rates_script_show);
+	if (a != NULL && pattern != NULL)
+		w->pattern = fold_text(a, pattern, strlen(pattern), &n);
+	if (a != NULL && (pattern == NULL || w->pattern != NULL))
+		result = redis_scan(w->r->wait, &s, w->errors);
+	else
+		error_add(w->errors, NULL, 0, "out of memory");
+	arena_free(&a);
+	return result;
 }
 
 /* ---- show ---- */
@@ -313,13 +248,9 @@ int rates_admin_list(const struct rates_admin *r, const char *pattern, rates_ent
 		     struct error_list *errors)
 {
 	struct listing l = { fn, ctx };
-	struct walk w;
-	int result = walk_begin(&w, r, pattern, errors);
+	struct walk w = { .r = r, .ask = ask_show, .take = take_show, .ctx = &l, .errors = errors };
 
-	if (result == 0)
-		result = walk_all(&w, ask_show, take_show, &l);
-	walk_end(&w);
-	return result;
+	return walk_all(&w, pattern);
 }
 
 /* ---- reset ---- */
@@ -346,12 +277,8 @@ static bool take_reset(void *ctx, const struct found *f, const struct redis_valu
 
 int rates_admin_reset(const struct rates_admin *r, const char *pattern, uint64_t *n, struct error_list *errors)
 {
-	struct walk w;
-	int result = walk_begin(&w, r, pattern, errors);
+	struct walk w = { .r = r, .ask = ask_reset, .take = take_reset, .ctx = n, .errors = errors };
 
 	*n = 0;
-	if (result == 0)
-		result = walk_all(&w, ask_reset, take_reset, n);
-	walk_end(&w);
-	return result;
+	return walk_all(&w, pattern);
 }

@@ -16,6 +16,7 @@ libnet_a_SOURCES = \
 	net/redis_conn.c net/redis_conn.h \
 	net/redis_link.c net/redis_link.h \
 	net/redis_reply.c net/redis_reply.h \
+	net/redis_scan.c net/redis_scan.h \
 	net/redis_server.c net/redis_server.h \
 	net/resp.c net/resp.h \
 	net/server.c net/server.h \
@@ -31,6 +32,7 @@ net_tests = \
 	t/unit/net_listener \
 	t/unit/net_redis \
 	t/unit/net_redis_away \
+	t/unit/net_redis_scan \
 	t/unit/net_resp \
 	t/unit/net_server \
 	t/unit/net_wait
@@ -68,6 +70,10 @@ t_unit_net_redis_LDADD = $(net_test_ldadd)
 t_unit_net_redis_away_SOURCES = t/unit/net_redis_away.c $(net_fixture)
 t_unit_net_redis_away_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 t_unit_net_redis_away_LDADD = $(net_test_ldadd)
+
+t_unit_net_redis_scan_SOURCES = t/unit/net_redis_scan.c $(net_fixture)
+t_unit_net_redis_scan_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_redis_scan_LDADD = $(net_test_ldadd)
 
 t_unit_net_resp_SOURCES = t/unit/net_resp.c
 t_unit_net_resp_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
