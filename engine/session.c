@@ -101,7 +101,7 @@ void event_begin(struct engine_session *s)
 {
 	assert(s->magic == SESSION_MAGIC);
 	pthread_mutex_lock(&s->lock);
-	s->deadline_ms = clock_mono_ms() + s->snap->deadline_ms;
+	s->deadline_ms = clock_coarse_ms() + s->snap->deadline_ms;
 	if (s->parked)
 		engine_txn_park(s, false);
 }

@@ -9,12 +9,14 @@
 
 ptrdiff_t policyd_split(const char *p, size_t n)
 {
-	const char *end;
+	const char *nl = p, *end = p + n;
 
 	if (n > 0 && p[0] == '\n')
 		return 1;
-	end = bytes_find(p, n, "\n\n", 2);
-	return end != NULL ? end - p + 2 : 0;
+	for (; nl < end && (nl = memchr(nl, '\n', (size_t)(end - nl))) != NULL; nl++)
+		if (nl + 1 < end && nl[1] == '\n')
+			return nl + 2 - p;
+	return 0;
 }
 
 /* ---- The lines ---- */

@@ -80,7 +80,7 @@ static void wait_on(struct policyd_table *t, struct policyd_txn *x)
 {
 	unsigned q = x->over ? QUEUE_OVER : x->conn == NULL ? QUEUE_PARTED : QUEUE_IDLE;
 
-	enqueue(&t->queues[q], x, clock_mono_ms());
+	enqueue(&t->queues[q], x, clock_coarse_ms());
 }
 
 static void unbind(struct policyd_txn *x)

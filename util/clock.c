@@ -18,6 +18,11 @@ int64_t clock_mono_ms(void)
 	return read_us(CLOCK_MONOTONIC) / 1000;
 }
 
+int64_t clock_coarse_ms(void)
+{
+	return read_us(CLOCK_MONOTONIC_COARSE) / 1000;
+}
+
 int64_t clock_mono_us(void)
 {
 	return read_us(CLOCK_MONOTONIC);

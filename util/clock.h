@@ -9,6 +9,9 @@
 /* Milliseconds of a clock that never jumps; for deadlines and durations. */
 int64_t clock_mono_ms(void);
 
+/* The same, up to some milliseconds late, for less; for deadlines of seconds. */
+int64_t clock_coarse_ms(void);
+
 /* Microseconds of the same clock; for timings. */
 int64_t clock_mono_us(void);
 
