@@ -26,6 +26,7 @@ libnet_a_SOURCES = \
 
 net_tests = \
 	t/unit/net_attempt \
+	t/unit/net_beside \
 	t/unit/net_dns \
 	t/unit/net_dns_name \
 	t/unit/net_dns_packet \
@@ -46,6 +47,10 @@ net_client = t/unit/net_client.c t/unit/net_client.h
 t_unit_net_attempt_SOURCES = t/unit/net_attempt.c $(net_client) $(net_fixture)
 t_unit_net_attempt_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 t_unit_net_attempt_LDADD = $(net_test_ldadd)
+
+t_unit_net_beside_SOURCES = t/unit/net_beside.c $(net_fixture)
+t_unit_net_beside_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+t_unit_net_beside_LDADD = $(net_test_ldadd)
 
 t_unit_net_dns_SOURCES = t/unit/net_dns.c $(net_fixture)
 t_unit_net_dns_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
