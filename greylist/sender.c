@@ -301,6 +301,8 @@ static void strip_numbers(struct local *l, size_t from)
 	char buf[LOCAL_MAX];
 	struct sbuf b;
 
+	if (strpbrk(l->p + from, "0123456789#-") == NULL)
+		return; /* a UUID may be without digits */
 	sbuf_fixed(&b, buf, sizeof buf);
 	for (size_t i = from; i < l->n;) {
 		size_t n = uuid_length(l->p + i, l->n - i);
