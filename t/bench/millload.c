@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "t/bench/figures.h"
 #include "t/bench/letter.h"
 #include "t/lib/mta.h"
 
@@ -64,25 +64,6 @@ struct load {
 	unsigned begun, done, refused, errors, headers;
 	int64_t *latency_us; /* of the `done` ones */
 };
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
-
-/* User and system time of another process, in microseconds; -1 when it cannot be read. */
-static int64_t cpu_us(pid_t pid)
-{
-	struct timespec t;
-	clockid_t clock;
-
-	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
-		return -1;
-	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
 
 static void die(const char *what)
 {
@@ -226,7 +207,7 @@ static int begin_conn(struct load *l, struct conn *c)
 	int fd;
 
 	c->load = l;
-	c->began_us = now_us();
+	c->began_us = figures_now_us();
 	c->number = l->begun;
 	c->letter = &l->letters[l->begun % l->n_letters];
 	c->triplet = l->begun % l->triplets;
@@ -288,7 +269,7 @@ static void end_conn(struct load *l, struct conn *c, bool error)
 		tell(l, c, "lost", "", "");
 	l->errors += error;
 	if (!error)
-		l->latency_us[l->done++] = now_us() - c->began_us;
+		l->latency_us[l->done++] = figures_now_us() - c->began_us;
 	/* Postfix aborts after the end of the message, and at the end of the session, before it leaves. */
 	mta_abort(&c->mta);
 	mta_abort(&c->mta);
@@ -434,25 +415,13 @@ static void run(struct load *l)
 	}
 }
 
-static int by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void report(struct load *l, int64_t took_us, int64_t cpu)
 {
-	static const unsigned percentiles[] = { 50, 90, 99 };
-
 	printf("messages %u\nerrors %u\nrefused %u\nheaders %u\n", l->done, l->errors, l->refused, l->headers);
 	printf("seconds %.3f\nrate %.1f\n", (double)took_us / 1e6, (double)l->done * 1e6 / (double)took_us);
 	if (cpu >= 0)
 		printf("cpu_us %.1f\n", (double)cpu / (l->done ? l->done : 1));
-	qsort(l->latency_us, l->done, sizeof l->latency_us[0], by_number);
-	for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0] && l->done > 0; i++)
-		printf("p%u_us %lld\n", percentiles[i],
-		       (long long)l->latency_us[(size_t)(l->done - 1) * percentiles[i] / 100]);
+	figures_print_latency(l->latency_us, l->done);
 }
 
 static int options(struct load *l, int argc, char **argv)
@@ -522,10 +491,10 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < l.connections; i++)
 		l.conns[i].mta.fd = -1;
 	prepare(&l);
-	cpu = cpu_us(l.pid);
-	began = now_us();
+	cpu = figures_cpu_us(l.pid);
+	began = figures_now_us();
 	run(&l);
-	report(&l, now_us() - began, cpu < 0 ? -1 : cpu_us(l.pid) - cpu);
+	report(&l, figures_now_us() - began, cpu < 0 ? -1 : figures_cpu_us(l.pid) - cpu);
 	if (tidy_up(&l) != 0)
 		die(l.output);
 	return l.errors ? 1 : 0;

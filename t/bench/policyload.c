@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "t/bench/figures.h"
+
 enum { MAX_CONNECTIONS = 20000, EVENTS = 256, PATIENCE_MS = 30000, REQUEST_SIZE = 2048, ANSWER_SIZE = 2048 };
 
 struct conn {
@@ -53,25 +55,6 @@ struct load {
 	unsigned begun, done, passed, deferred, refused, errors;
 	int64_t *latency_us; /* of the `done` ones */
 };
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
-
-/* User and system time of another process, in microseconds; -1 when it cannot be read. */
-static int64_t cpu_us(pid_t pid)
-{
-	struct timespec t;
-	clockid_t clock;
-
-	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
-		return -1;
-	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
 
 static void die(const char *what)
 {
@@ -110,7 +93,7 @@ static int ask(struct load *l, struct conn *c)
 	c->number = l->begun++;
 	c->in_n = 0;
 	n = write_request(l, c, request);
-	c->began_us = now_us();
+	c->began_us = figures_now_us();
 	return send(c->fd, request, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -1;
 }
 
@@ -134,7 +117,7 @@ static bool begins(const struct conn *c, const char *what)
 
 static void count(struct load *l, const struct conn *c)
 {
-	l->latency_us[l->done++] = now_us() - c->began_us;
+	l->latency_us[l->done++] = figures_now_us() - c->began_us;
 	if (begins(c, "action=DUNNO") || begins(c, "action=PREPEND"))
 		l->passed++;
 	else if (begins(c, "action=DEFER") || begins(c, "action=4"))
@@ -213,16 +196,8 @@ static void run(struct load *l)
 	}
 }
 
-static int by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void report(struct load *l, int64_t took_us, int64_t server, int64_t other)
 {
-	static const unsigned percentiles[] = { 50, 90, 99 };
 	unsigned n = l->done ? l->done : 1;
 
 	printf("requests %u\nerrors %u\npassed %u\ndeferred %u\nrefused %u\n", l->done, l->errors, l->passed,
@@ -232,10 +207,7 @@ static void report(struct load *l, int64_t took_us, int64_t server, int64_t othe
 		printf("cpu_us %.2f\n", (double)server / n);
 	if (other >= 0)
 		printf("other_us %.2f\n", (double)other / n);
-	qsort(l->latency_us, l->done, sizeof l->latency_us[0], by_number);
-	for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0] && l->done > 0; i++)
-		printf("p%u_us %lld\n", percentiles[i],
-		       (long long)l->latency_us[(size_t)(l->done - 1) * percentiles[i] / 100]);
+	figures_print_latency(l->latency_us, l->done);
 	fflush(stdout);
 }
 
@@ -319,12 +291,12 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < l.connections; i++)
 		if (open_conn(&l, &l.conns[i]) != 0)
 			die(l.spec);
-	server = cpu_us(l.server);
-	other = cpu_us(l.other);
-	began = now_us();
+	server = figures_cpu_us(l.server);
+	other = figures_cpu_us(l.other);
+	began = figures_now_us();
 	run(&l);
-	report(&l, now_us() - began, server < 0 ? -1 : cpu_us(l.server) - server,
-	       other < 0 ? -1 : cpu_us(l.other) - other);
+	report(&l, figures_now_us() - began, server < 0 ? -1 : figures_cpu_us(l.server) - server,
+	       other < 0 ? -1 : figures_cpu_us(l.other) - other);
 	if (l.idle)
 		wait_for_end_of_input();
 	for (unsigned i = 0; i < l.connections; i++)

@@ -55,6 +55,7 @@ e2e_harness = \
 	t/lib/gate.py \
 	t/lib/message.py \
 	t/lib/moved.c \
+	t/lib/mta.py \
 	t/lib/place.py \
 	t/lib/policy.py \
 	t/lib/postfix.py \

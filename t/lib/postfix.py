@@ -12,8 +12,9 @@ import re
 import shutil
 import signal
 
-from place import Process, run, until
-from smtp import Session, attempt
+from mta import Mta
+from place import Process, run
+from smtp import Session
 
 DAEMONS = "/usr/lib/postfix/sbin"
 QUEUE_FILES = "/etc/postfix/postfix-files"
@@ -54,7 +55,7 @@ postlog   unix-dgram n - n - 1 postlogd
 """
 
 
-class Postfix:
+class Postfix(Mta):
     """settings: lines of main.cf that go on top; stock: Debian's master.cf, as it is installed."""
 
     group = "postfix"  # whom the milter socket is given to
@@ -68,7 +69,6 @@ class Postfix:
         self.queue = place.path("postfix/queue")
         self.mailboxes = place.path("postfix/mail")
         self.log = place.path("postfix/mail.log")
-        self.master = None
         self._directories()
         place.write("postfix/users", "".join("%s@%s %s/\n" % (u, LOCAL_DOMAIN, u) for u in users))
         place.write("postfix/etc/main.cf", self._main(settings, sink))
@@ -141,23 +141,8 @@ class Postfix:
     # ---- Running ----
 
     def start(self):
-        self.master = Process("postfix", [DAEMONS + "/master", "-s", "-c", self.config],
-                              self.place.path("postfix/master.out"))
-        self.place.on_close(self.stop)
-        self.master.ready(self._answers)
-        return self
-
-    def _answers(self):
-        try:
-            with Session(self.ip, self.port):
-                return True
-        except OSError:
-            return False
-
-    def stop(self):
-        if self.master is not None:
-            self.master.stop()
-            self.master = None
+        return self._serve(Process("postfix", [DAEMONS + "/master", "-s", "-c", self.config],
+                                   self.place.path("postfix/master.out")))
 
     def set(self, line):
         """Changes one line of main.cf, and reads it again."""
@@ -177,14 +162,6 @@ class Postfix:
             session.xclient(ip, name, ptr, login)
         return session
 
-    def send(self, message, sender="alice@example.org", rcpts=("bob@example.net",), mail_parameters=(),
-             helo="client.example.org", **client):
-        """One message in a session of its own; answers its Outcome."""
-        with self.connect(**client) as session:
-            outcome = attempt(session, message, sender, rcpts, mail_parameters, helo)
-            session.quit()
-        return outcome
-
     def submit(self, message, sender, rcpts):
         """sendmail(1): goes through pickup, so through non_smtpd_milters."""
         return run(["sendmail", "-C", self.config, "-oi", "-f", sender, "--", *rcpts], input=message.decode(), check=False)
@@ -203,10 +180,6 @@ class Postfix:
                 if name != "incoming" or mode & 0o100:  # without it, a session is still writing
                     return True
         return False
-
-    def settle(self):
-        """Waits until whatever was accepted is delivered, held or deferred."""
-        until("the queue to settle", lambda: not self._under_way())
 
     def inbox(self, user):
         """The messages in a mailbox (bytes), oldest first; waits for deliveries under way."""
@@ -231,9 +204,6 @@ class Postfix:
         """postqueue -j: one dict per message that is in the queue."""
         self.settle()
         return [json.loads(line) for line in run(["postqueue", "-c", self.config, "-j"]).stdout.splitlines()]
-
-    def held(self):
-        return [m for m in self.queued() if m["queue_name"] == "hold"]
 
     def cat(self, queue_id):
         """A queued message as postcat shows it: header and body."""

@@ -18,10 +18,11 @@ import subprocess
 import threading
 
 import tap
-from place import Process, private_file, private_name, private_network, run, until
+from mta import Mta
+from place import Process, private_file, private_name, private_network, run
 from postfix import LOCAL_DOMAIN, USERS
 from sink import Sink
-from smtp import Session, attempt
+from smtp import Session
 
 ROOT = os.environ.get("MILLGATE_SENDMAIL", "/var/cache/millgate-tests/sendmail")
 PROGRAM = os.path.join(ROOT, "usr/libexec/sendmail/sendmail")
@@ -136,7 +137,7 @@ class _Passwords:
                 client.sendall(struct.pack(">H", 2) + b"OK")
 
 
-class Sendmail:
+class Sendmail(Mta):
     """settings: m4 lines of sendmail.mc that go before MAILER()."""
 
     group = "mail"  # sendmail's daemon is root, and needs none
@@ -150,7 +151,6 @@ class Sendmail:
         self.queue = place.path("sendmail/queue")
         self.config = place.path("sendmail/sendmail.cf")
         self.log = place.path("sendmail/transcript")
-        self.master = None
         self._names = {}
         self._addresses = set()
         self.sink = sink or Sink(place)
@@ -182,22 +182,7 @@ class Sendmail:
     # ---- Running ----
 
     def start(self):
-        self.master = Process("sendmail", [PROGRAM, "-bD", "-C", self.config], self.place.path("sendmail/out"))
-        self.place.on_close(self.stop)
-        self.master.ready(self._answers)
-        return self
-
-    def _answers(self):
-        try:
-            with Session(self.ip, self.port):
-                return True
-        except OSError:
-            return False
-
-    def stop(self):
-        if self.master is not None:
-            self.master.stop()
-            self.master = None
+        return self._serve(Process("sendmail", [PROGRAM, "-bD", "-C", self.config], self.place.path("sendmail/out")))
 
     # ---- Sending ----
 
@@ -229,14 +214,6 @@ class Sendmail:
             session.ehlo()
             session.cmd("AUTH PLAIN " + base64.b64encode(b"\0%s\0password" % login.encode()).decode())
         return session
-
-    def send(self, message, sender="alice@example.org", rcpts=("bob@example.net",), mail_parameters=(),
-             helo="client.example.org", **client):
-        """One message in a session of its own; answers its Outcome."""
-        with self.connect(**client) as session:
-            outcome = attempt(session, message, sender, rcpts, mail_parameters, helo)
-            session.quit()
-        return outcome
 
     def submit(self, message, sender, rcpts):
         """sendmail -bs: a program talks SMTP to it through a pipe, and has no address."""
@@ -271,10 +248,6 @@ class Sendmail:
                 pass
         return False
 
-    def settle(self):
-        """Waits until whatever was accepted is delivered, held or deferred."""
-        until("the queue to settle", lambda: not self._under_way())
-
     def inbox(self, user):
         """The messages in a mailbox (bytes), oldest first; waits for deliveries under way."""
         self.settle()
@@ -302,9 +275,6 @@ class Sendmail:
                 "recipients": [{"address": r} for r in recipients],
                 "reason": "".join(line[1:] for line in lines if line.startswith("q"))})
         return out
-
-    def held(self):
-        return [m for m in self.queued() if m["queue_name"] == "hold"]
 
     def release(self, queue_id):
         run([PROGRAM, "-C", self.config, "-Q", "-qQ", "-qI" + queue_id])
