@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../lib")
 from dns import listed, probes
+from place import until
 from tap import eq, like, ok, topic
 from world import World
 
@@ -55,6 +56,7 @@ with World(CONFIG, zone=ZONE) as w:
     topic("shadow")
     w.configure('deny: { clients = ( "203.0.113.0/24" ); shadow = true; };')
     ok(w.send(ip="203.0.113.9").ok, "a section in shadow refuses nobody")
+    until("its entry", lambda: w.redis.journal()[-1]["client"] == "203.0.113.9")
     like(str(w.redis.journal()[-1]), "deny", "but the journal tells")
 
     w.end()

@@ -99,6 +99,7 @@ with World(RULES, refused=["gone@remote.example"]) as w:
     deleted = w.send(sent, rcpts=["dave@example.net"])
     ok(deleted.ok, "alone, it is accepted")
     eq(boxes(w), {}, "and delivered to nobody")
+    until("its entry", lambda: w.redis.journal()[-1].get("queue_id") == deleted.queue_id)
     journal = str(w.redis.journal()[-1])
     like(journal, "delete", "the journal tells")
     like(journal, "dave@example.net", "and of whom")
