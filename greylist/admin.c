@@ -6,24 +6,10 @@
 
 #include "greylist/pattern.h"
 #include "mail/addr.h"
-#include "net/redis.h"
+#include "net/redis_scan.h"
 #include "util/clock.h"
 
-enum { PAGE = 256, CURSOR_SIZE = 32, NUMBER_SIZE = 24, SHOW_ANSWER = 3, OPS_MAX = 3 + GREY_MET_KEYS };
-
-/* One walk over the keys of a kind. */
-struct walk {
-	const struct grey_admin *g;
-	enum grey_kind kind;
-	struct grey_pattern pattern;
-	const char *glob;
-	struct redis_script script; /* for each key */
-	bool in_full;
-	struct arena *arena; /* of the walk */
-	struct arena *page;  /* of one page of it */
-	struct error_list *errors;
-	char cursor[CURSOR_SIZE];
-};
+enum { NUMBER_SIZE = 24, SHOW_ANSWER = 3, OPS_MAX = 3 + GREY_MET_KEYS };
 
 /* A page's key while it is being asked about. */
 struct found {
@@ -36,24 +22,27 @@ struct found {
 /* What show asks about a triplet, besides itself. */
 enum { OP_SELF, OP_CLIENT, OP_CLIENT_TTL, OP_MET };
 
+struct walk;
 /* Submits what there is to ask about a key. */
 typedef void (*ask_fn)(struct walk *w, struct found *f);
 /* Takes the answers.  False ends the walk. */
 typedef bool (*take_fn)(struct walk *w, void *ctx, const struct found *f);
 
-static int complain(struct walk *w, const struct redis_value *v)
-{
-	char buf[256];
-	struct sbuf why;
-
-	sbuf_fixed(&why, buf, sizeof buf);
-	if (v->str != NULL && (v->kind == REDIS_UNAVAILABLE || v->kind == REDIS_ERROR))
-		sbuf_add_safe(&why, v->str, strlen(v->str));
-	else
-		sbuf_add(&why, "an unexpected answer");
-	error_add(w->errors, NULL, 0, "Redis: %s", buf);
-	return -1;
-}
+/* One walk over the keys of a kind: each is asked about, and what is said of it taken. */
+struct walk {
+	const struct grey_admin *g;
+	enum grey_kind kind;
+	struct grey_pattern pattern;
+	const char *glob;
+	struct redis_script script; /* for each key */
+	bool in_full;
+	ask_fn ask;
+	take_fn take;
+	void *ctx;
+	struct arena *arena; /* of the walk */
+	struct arena *page;  /* of one page of it */
+	struct error_list *errors;
+};
 
 static int walk_begin(struct walk *w, const struct grey_admin *g, enum grey_kind kind, const struct grey_pattern *p,
 		      const char *script, struct error_list *errors)
@@ -62,11 +51,9 @@ static int walk_begin(struct walk *w, const struct grey_admin *g, enum grey_kind
 	w->g = g;
 	w->kind = kind;
 	w->errors = errors;
-	strcpy(w->cursor, "0");
 	redis_script_init(&w->script, script);
 	w->arena = arena_new(0);
-	w->page = arena_new(0);
-	if (w->arena == NULL || w->page == NULL || grey_pattern_prepare(g, kind, p, w->arena, &w->pattern) != 0 ||
+	if (w->arena == NULL || grey_pattern_prepare(g, kind, p, w->arena, &w->pattern) != 0 ||
 	    (w->glob = grey_pattern_glob(g->prefix, kind, &w->pattern, w->arena)) == NULL) {
 		error_add(errors, NULL, 0, "out of memory");
 		return -1;
@@ -77,89 +64,90 @@ static int walk_begin(struct walk *w, const struct grey_admin *g, enum grey_kind
 static void walk_end(struct walk *w)
 {
 	arena_free(&w->arena);
-	arena_free(&w->page);
 }
 
 /* ---- One page ---- */
 
-/* The next page's keys, those that the pattern matches.  0, or -1 with an error added. */
-static int scan(struct walk *w, struct found **out, size_t *n)
-{
-	char count[CURSOR_SIZE];
-	struct redis_word words[] = { { "SCAN", 4 },  { w->cursor, strlen(w->cursor) },
-				      { "MATCH", 5 }, { w->glob, strlen(w->glob) },
-				      { "COUNT", 5 }, { count, (size_t)snprintf(count, sizeof count, "%d", PAGE) } };
-	struct net_op *op = redis_ask(w->g->wait, words, sizeof words / sizeof words[0]);
-	const struct redis_value *v, *keys;
-	int result = 0;
-
-	*n = 0;
-	(void)net_await(w->g->wait, &op, 1, clock_mono_ms() + w->g->timeout_ms);
-	v = redis_result(op);
-	if (v->kind != REDIS_ARRAY || v->n != 2 || v->v[0].kind != REDIS_STRING || v->v[1].kind != REDIS_ARRAY ||
-	    v->v[0].str_n >= sizeof w->cursor) {
-		result = complain(w, v);
-		goto done;
-	}
-	memcpy(w->cursor, v->v[0].str, v->v[0].str_n + 1);
-	keys = &v->v[1];
-	*out = arena_calloc(w->page, keys->n, sizeof **out);
-	for (size_t i = 0; *out != NULL && i < keys->n; i++) {
-		struct found *f = &(*out)[*n];
-
-		if (keys->v[i].kind != REDIS_STRING ||
-		    !grey_key_parse(w->page, w->g->prefix, w->kind, keys->v[i].str, keys->v[i].str_n, f->part) ||
-		    !grey_pattern_match(w->kind, &w->pattern, f->part))
-			continue;
-		f->key.p = arena_strndup(w->page, keys->v[i].str, keys->v[i].str_n);
-		f->key.n = keys->v[i].str_n;
-		(*n)++;
-	}
-	if (arena_failed(w->page)) {
-		error_add(w->errors, NULL, 0, "out of memory");
-		result = -1;
-	}
-done:
-	net_op_free(&op);
-	return result;
-}
-
-/* Asks about all keys of a page at once.  1: go on; 0: the caller has had enough; -1 with an error added. */
-static int ask_all(struct walk *w, struct found *v, size_t n, ask_fn ask, take_fn take, void *ctx)
+/* Asks about all keys of a page at once.  As redis_page_fn answers. */
+static int ask_all(struct walk *w, struct found *v, size_t n)
 {
 	int64_t deadline_ms;
 	int result = 1;
 
 	for (size_t i = 0; i < n; i++)
-		ask(w, &v[i]);
+		w->ask(w, &v[i]);
 	deadline_ms = clock_mono_ms() + w->g->timeout_ms;
 	for (size_t i = 0; i < n; i++)
 		(void)net_await(w->g->wait, v[i].op, OPS_MAX, deadline_ms);
 	for (size_t i = 0; i < n; i++) {
 		const struct redis_value *self = redis_result(v[i].op[OP_SELF]);
 
-		if (result == 1 && self->kind == REDIS_UNAVAILABLE)
-			result = complain(w, self);
-		else if (result == 1 && !take(w, ctx, &v[i]))
+		if (result == 1 && self->kind == REDIS_UNAVAILABLE) {
+			redis_scan_complain(self, w->errors);
+			result = -1;
+		} else if (result == 1 && !w->take(w, w->ctx, &v[i])) {
 			result = 0;
+		}
 		for (unsigned k = 0; k < OPS_MAX; k++)
 			net_op_free(&v[i].op[k]);
 	}
 	return result;
 }
 
+static bool read_key(struct walk *w, const struct redis_value *v, struct found *f)
+{
+	if (v->kind != REDIS_STRING || !grey_key_parse(w->page, w->g->prefix, w->kind, v->str, v->str_n, f->part) ||
+	    !grey_pattern_match(w->kind, &w->pattern, f->part))
+		return false;
+	f->key = (struct redis_word){ arena_strndup(w->page, v->str, v->str_n), v->str_n };
+	return true;
+}
+
+/* Those of a page's keys that the pattern matches. */
+static int take_page(void *ctx, struct arena *page, const struct redis_value *keys, size_t n)
+{
+	struct walk *w = ctx;
+	struct found *v = arena_calloc(page, n, sizeof *v);
+	size_t found = 0;
+
+	w->page = page;
+	for (size_t i = 0; v != NULL && i < n; i++)
+		found += read_key(w, &keys[i], &v[found]);
+	if (arena_failed(page)) {
+		error_add(w->errors, NULL, 0, "out of memory");
+		return -1;
+	}
+	return found > 0 ? ask_all(w, v, found) : 1;
+}
+
 static int walk_all(struct walk *w, ask_fn ask, take_fn take, void *ctx)
 {
-	struct found *v;
-	int result;
-	size_t n;
+	const struct redis_scan s = { .glob = w->glob, .timeout_ms = w->g->timeout_ms, .fn = take_page, .ctx = w };
 
-	do {
-		arena_reset(w->page);
-		if (scan(w, &v, &n) != 0)
-			return -1;
-		result = n > 0 ? ask_all(w, v, n, ask, take, ctx) : 1;
-	} while (result == 1 && strcmp(w->cursor, "0") != 0);
+	w->ask = ask;
+	w->take = take;
+	w->ctx = ctx;
+	return redis_scan(w->g->wait, &s, w->errors);
+}
+
+/* The key that an exact pattern names, whether it is there or not. */
+static int ask_exact(struct walk *w, ask_fn ask, take_fn take, void *ctx)
+{
+	struct found f = { .op = { NULL } };
+	int result = -1;
+
+	w->ask = ask;
+	w->take = take;
+	w->ctx = ctx;
+	w->page = w->arena;
+	memcpy(f.part, w->pattern.part, sizeof f.part);
+	f.key.p = grey_key(w->page, w->g->prefix, w->kind, f.part);
+	if (f.key.p != NULL) {
+		f.key.n = strlen(f.key.p);
+		result = ask_all(w, &f, 1);
+	} else {
+		error_add(w->errors, NULL, 0, "out of memory");
+	}
 	return result < 0 ? -1 : 0;
 }
 
@@ -320,20 +308,6 @@ static bool take_allow(struct walk *w, void *ctx, const struct found *f)
 	return true;
 }
 
-/* The key that an exact pattern names, whether it is there or not. */
-static int exact(struct walk *w, struct found *f)
-{
-	memset(f, 0, sizeof *f);
-	memcpy(f->part, w->pattern.part, sizeof f->part);
-	f->key.p = grey_key(w->page, w->g->prefix, w->kind, f->part);
-	if (f->key.p == NULL) {
-		error_add(w->errors, NULL, 0, "out of memory");
-		return -1;
-	}
-	f->key.n = strlen(f->key.p);
-	return 0;
-}
-
 /* A key that is made by hand must be one that is ever asked about. */
 static int verify_key(const struct walk *w, struct error_list *errors)
 {
@@ -375,7 +349,6 @@ int grey_admin_allow(const struct grey_admin *g, enum grey_kind kind, const stru
 							 [GREY_CLIENTS] = grey_script_trust,
 							 [GREY_CORRESPONDENTS] = grey_script_meet };
 	struct walk w;
-	struct found f;
 	int result = walk_begin(&w, g, kind, p, scripts[kind], errors);
 
 	*n = 0;
@@ -383,8 +356,8 @@ int grey_admin_allow(const struct grey_admin *g, enum grey_kind kind, const stru
 		result = verify_allow(&w, errors);
 	if (result == 0 && !grey_pattern_is_exact(kind, &w.pattern))
 		result = walk_all(&w, ask_allow, take_allow, n);
-	else if (result == 0 && (result = exact(&w, &f)) == 0)
-		result = ask_all(&w, &f, 1, ask_allow, take_allow, n) < 0 ? -1 : 0;
+	else if (result == 0)
+		result = ask_exact(&w, ask_allow, take_allow, n);
 	walk_end(&w);
 	return result;
 }

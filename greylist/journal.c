@@ -6,16 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/redis.h"
+#include "net/redis_scan.h"
 #include "util/arena.h"
 #include "util/clock.h"
 #include "util/fold.h"
-#include "util/sbuf.h"
 
 enum {
 	PAGE = 128, /* entries, of up to some 16 kB */
 	NUMBER_SIZE = 48,
-	WHY_SIZE = 256,
+	KEY_SIZE = 256,
 	MS_PER_S = 1000,
 	US_PER_MS = 1000
 };
@@ -32,21 +31,14 @@ static const char *const word_names[GREY_WORDS] = { [GREY_WORD_DEFER] = "defer",
 static int ask(const struct grey_admin *g, const struct redis_word *words, size_t n, struct net_op **op,
 	       struct error_list *errors)
 {
-	char buf[WHY_SIZE];
 	const struct redis_value *v;
-	struct sbuf why;
 
 	*op = redis_ask(g->wait, words, n);
 	(void)net_await(g->wait, op, 1, clock_mono_ms() + g->timeout_ms);
 	v = redis_result(*op);
 	if (v->kind == REDIS_ARRAY)
 		return 0;
-	sbuf_fixed(&why, buf, sizeof buf);
-	if (v->str != NULL && (v->kind == REDIS_UNAVAILABLE || v->kind == REDIS_ERROR))
-		sbuf_add_safe(&why, v->str, strlen(v->str));
-	else
-		sbuf_add(&why, "an unexpected answer");
-	error_add(errors, NULL, 0, "Redis: %s", buf);
+	redis_scan_complain(v, errors);
 	net_op_free(op);
 	return -1;
 }
@@ -81,7 +73,7 @@ static bool parse_id(const struct redis_value *v, struct entry_id *id)
 static int read_page(const struct grey_admin *g, const struct entry_id *from, int64_t end_ms, unsigned count,
 		     struct net_op **op, struct error_list *errors)
 {
-	char key[WHY_SIZE], first[NUMBER_SIZE], last[ID_SIZE], number[ID_SIZE];
+	char key[KEY_SIZE], first[NUMBER_SIZE], last[ID_SIZE], number[ID_SIZE];
 	struct redis_word words[] = {
 		{ "XRANGE", 6 },
 		{ key, (size_t)snprintf(key, sizeof key, "%.*sjournal", (int)sizeof key - 8, g->prefix) },
