@@ -39,6 +39,7 @@ static void ask(struct world *w, struct policyd_conn *c, const struct policyd_re
 {
 	static const struct edit field = { .kind = EDIT_ADD_HEADER, .name = "X-Fuzz", .value = "yes" };
 	char action[POLICYD_ACTION_MAX];
+	struct policyd_question q = { .r = r, .may_wait = true };
 	struct policyd_txn *x, *ended;
 	struct sbuf b;
 	bool over, refused = strlen(r->v[POLICYD_recipient]) % 2 == 1, fresh;
@@ -51,7 +52,8 @@ static void ask(struct world *w, struct policyd_conn *c, const struct policyd_re
 	if (refused)
 		fake_refuse(STAGE_RCPT, 550, "5.7.1", r->v[POLICYD_recipient]);
 	sbuf_fixed(&b, action, sizeof action);
-	policyd_txn_ask(x, fake_engine_handle(), &w->asked, r, &b);
+	PROMISE(policyd_txn_ask(x, fake_engine_handle(), &w->asked, &q, &b));
+	policyd_txn_give_up(&q);
 	check_action(&b);
 	PROMISE(!fresh || r->stage != STAGE_RCPT || refused == (strcmp(action, policyd_dunno) != 0));
 	fake_engine.answers[STAGE_RCPT] = (struct answer){ .kind = ANSWER_CONTINUE };
@@ -67,7 +69,8 @@ static void take_request(struct world *w, struct policyd_conn *c, const char *p,
 	PROMISE(text != NULL);
 	memcpy(text, p, n);
 	if (policyd_parse(&r, text, n) == NULL && r.stage != STAGE_CONNECT) {
-		PROMISE(r.v[POLICYD_instance][0] != '\0' && r.client.family != IP_NONE);
+		PROMISE(r.v[POLICYD_instance][0] != '\0');
+		PROMISE(r.client.family != IP_NONE || r.v[POLICYD_client_name][0] == '\0');
 		PROMISE(r.stage != STAGE_RCPT || r.v[POLICYD_recipient][0] != '\0');
 		PROMISE(r.size >= 0);
 		ask(w, c, &r);
