@@ -98,7 +98,7 @@ struct answer {
 };
 
 struct engine_connect {
-	struct ip ip;        /* IP_NONE for local submission */
+	struct ip ip;        /* IP_NONE: local submission; with smtp, a client that nobody knows */
 	const char *name;    /* the MTA's verified client name, or NULL */
 	const char *ptr;     /* {client_ptr}, or NULL */
 	const char *resolve; /* {client_resolve}: OK, FORGED, FAIL, TEMP; or NULL */

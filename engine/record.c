@@ -72,7 +72,9 @@ static void tell_text(struct story *t, const char *name, size_t name_n, const st
 
 static const char *client_text(const struct engine_session *s, char buf[IP_TEXT_SIZE])
 {
-	return s->conn->ip.family == IP_NONE ? "local" : ip_format(&s->conn->ip, buf);
+	if (s->conn->ip.family == IP_NONE)
+		return s->smtp ? "unknown" : "local";
+	return ip_format(&s->conn->ip, buf);
 }
 
 static const char *first_text(const struct fact_value *f)

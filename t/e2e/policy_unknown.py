@@ -52,6 +52,7 @@ with PolicyWorld(CONFIG, zone=ZONE) as w:
     outcome = send(w)
     ok(outcome.ok, "one that is unknown is not: %r" % outcome)
     eq(header(w.inbox("bob")[-1], "X-Who"), NOBODY, "it has neither an address nor a name, nor trust")
+    eq(w.gate.mail(**{"from": "alice@example.org", "verdict": "accept"})[0]["client"], "unknown", "the log says so")
     ok(send(w, sender="a@strict.example").ok, "SPF has nothing to compare")
     ok(send(w, name="friend.example.org").ok, "a name without an address")
     eq(header(w.inbox("bob")[-1], "X-Who"), NOBODY, "is nobody's")
