@@ -363,7 +363,7 @@ static void test_wakeups(struct net *host, struct protocol *p)
 	net_counters(p->asks, &before[1]);
 	for (int i = 0; i < REQUESTS; i++) {
 		client_put(fd, i % 2 == 0 ? "ask it\n" : "tell it\n");
-		bad += strcmp(client_line(fd) + 4, " it" + (i % 2 == 0)) != 0;
+		bad += strcmp(client_line(fd) + 4, i % 2 == 0 ? "it" : " it") != 0;
 	}
 	net_counters(host, &after[0]);
 	net_counters(p->asks, &after[1]);
