@@ -24,8 +24,8 @@ from place import Failure, until
 
 FEW = 1000
 MANY = int(os.environ.get("BENCH_GREYLIST_ENTRIES", 5000000))
-CALLS = int(os.environ.get("BENCH_GREYLIST_CALLS", 200000))
-ROUNDS = 5
+CALLS = int(os.environ.get("BENCH_GREYLIST_CALLS", 100000))
+ROUNDS = 10
 DAY_MS = 86400000
 US_PER_S = 1000000
 SETTLE_S = 120
