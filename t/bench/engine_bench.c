@@ -110,15 +110,15 @@ static struct engine *start(const struct fixture_redis *r)
 
 	snprintf(path, sizeof path, "%s/millgate.conf", fixture_dir());
 	f = fopen(path, "w");
-	if (f == NULL)
+	if (f == NULL ||
+	    fprintf(f,
+		    "hostname = \"mx.example.net\"; local_domains = ( \"example.net\" );\n"
+		    "redis: { server = \"%s\"; }; dns: { servers = ( \"127.0.0.1@9\" ); };\n"
+		    "policyd: { listen = \"unix:/tmp/none\"; }; journal: { enabled = %s; };\n"
+		    "greylist: { enabled = true; delay = \"1s\"; };\n%s",
+		    r->server, options.journal ? "true" : "false", options.extra != NULL ? options.extra : "") < 0 ||
+	    fclose(f) != 0)
 		bail_out("%s cannot be written", path);
-	fprintf(f,
-		"hostname = \"mx.example.net\"; local_domains = ( \"example.net\" );\n"
-		"redis: { server = \"%s\"; }; dns: { servers = ( \"127.0.0.1@9\" ); };\n"
-		"policyd: { listen = \"unix:/tmp/none\"; }; journal: { enabled = %s; };\n"
-		"greylist: { enabled = true; delay = \"1s\"; };\n%s",
-		r->server, options.journal ? "true" : "false", options.extra != NULL ? options.extra : "");
-	fclose(f);
 	e = engine_load(path, &errors);
 	if (e == NULL || engine_start(e, &errors) != 0)
 		bail_out("%s", errors.first->text);
@@ -131,10 +131,12 @@ static const char *read_text(const char *path)
 	static char text[EXTRA_MAX];
 	FILE *f = fopen(path, "r");
 
-	if (f == NULL)
+	if (f != NULL) {
+		text[fread(text, 1, sizeof text - 1, f)] = '\0';
+		fclose(f);
+	} else {
 		bail_out("%s cannot be read", path);
-	text[fread(text, 1, sizeof text - 1, f)] = '\0';
-	fclose(f);
+	}
 	return text;
 }
 
