@@ -76,7 +76,8 @@ bool net_op_done(const struct net_op *op);
 
 /*
  * Flushes, then waits until all n questions (NULL ones are passed over) have an answer or clock_mono_ms() reaches the
- * deadline.  True when all have.  A question's own time-out counts as an answer (unavailable).
+ * deadline.  True when all have.  A question's own time-out counts as an answer (unavailable).  On the loop thread, which
+ * it would keep from answering, only what is answered can be awaited.
  */
 bool net_await(struct net_wait *w, struct net_op *const *ops, size_t n, int64_t deadline_ms);
 

@@ -66,7 +66,8 @@ struct net_server *net_server_start(struct net *n, const struct net_server_optio
 /* The TCP port it listens on; -1 for a Unix socket. */
 int net_server_port(const struct net_server *s);
 
-/* Stops listening, lets running requests end, closes, removes a Unix socket.  Clears *s; tolerates NULL. */
+/* Stops listening, lets running requests end, those that wait for questions among them, closes, removes a Unix socket.
+ * Not on the loop thread.  Clears *s; tolerates NULL. */
 void net_server_stop(struct net_server **s);
 
 #endif
