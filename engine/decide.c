@@ -112,13 +112,12 @@ bool decide_rcpt_try(struct engine_session *s, enum stage stage, struct rcpt_not
 {
 	struct facts_view view = { .s = s, .rcpt = note->rcpt, .stage = stage, .out = &note->outcome, .trying = true };
 	struct rules_source src = facts_source(&view);
-	bool hurry = false;
 
-	src.hurry = &hurry;
+	src.hurry = &view.hurried;
 	evaluate_from(s, &src, stage, &note->outcome);
-	if (hurry)
+	if (view.hurried)
 		s->must_wait = true;
-	if (view.blocked || hurry)
+	if (view.blocked || view.hurried)
 		return false;
 	conclude(s, stage, note);
 	return true;

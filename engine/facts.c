@@ -112,6 +112,12 @@ static bool in_scope(const struct engine_session *s, const struct check *def, co
 	return def->scope == SCOPE_SESSION || (def->scope == SCOPE_MESSAGE ? s->txn != NULL : rcpt != NULL);
 }
 
+/* It will be tried anew: what comes behind must not be asked before what stands before it is known. */
+static bool is_in_vain(const struct facts_view *v)
+{
+	return v->blocked || v->hurried;
+}
+
 /* Makes the inputs of a check known, as far as they can be at this stage.  False when one would have to be waited for. */
 static bool pull_inputs(struct facts_view *v, const struct check *def)
 {
@@ -189,7 +195,7 @@ static void run_pure(struct facts_view *v, unsigned i)
 	struct check_call c;
 	int64_t before;
 
-	if ((v->no_wait && def->start != NULL) || v->blocked)
+	if ((v->no_wait && def->start != NULL) || is_in_vain(v))
 		return;
 	if (!pull_inputs(v, def))
 		return;
@@ -281,7 +287,7 @@ static void run_effect(struct facts_view *v, unsigned i)
 	struct check_call c;
 	int64_t before;
 
-	if (v->blocked)
+	if (is_in_vain(v))
 		return;
 	if (v->trying && def->poll == NULL) {
 		block(v, true);

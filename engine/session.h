@@ -110,7 +110,8 @@ struct facts_view {
 	bool no_wait;                    /* what would have to be waited for is unknown */
 	bool no_ask;                     /* no effect check is asked */
 	bool trying;                     /* nothing is waited for: what is not answered yet is unknown ... */
-	bool blocked;                    /* ... and then this says so */
+	bool blocked;                    /* ... and then this says so ... */
+	bool hurried;                    /* ... or this, of patterns that there was no time for */
 };
 /* The source of values that rules are evaluated with; it points to *v. */
 struct rules_source facts_source(struct facts_view *v);

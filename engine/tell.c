@@ -36,6 +36,8 @@ void tell_start(struct engine_session *s, enum stage stage)
 	section_mask skipped = 0;
 	bool evaluated = false;
 
+	/* Where it may be the loop that waits: what a slow pattern would spare is started in vain. */
+	src.hurry = s->envelope ? &view.hurried : NULL;
 	for (unsigned i = 0; i < s->snap->n_checks; i++) {
 		if (!may_start(s, i, stage))
 			continue;

@@ -73,10 +73,24 @@ static void txn_end(struct engine_session *s, bool commit)
 	s->txn = NULL;
 }
 
+/* Whether engine_rcpt_try() has left a question open, of which nobody could know yet what to give back. */
+static bool is_trying(const struct engine_session *s)
+{
+	const struct rcpt_note *n = s->txn != NULL ? s->notes : NULL;
+
+	while (n != NULL && n->tried_us == 0)
+		n = n->next;
+	return n != NULL;
+}
+
 bool session_give_back(struct engine_session *s)
 {
 	if (pthread_mutex_trylock(&s->lock) != 0)
 		return false;
+	if (is_trying(s)) {
+		pthread_mutex_unlock(&s->lock);
+		return false;
+	}
 	if (!s->dead && s->txn != NULL) {
 		tell_settle(s, NULL, false);
 		flush(s);
@@ -227,8 +241,13 @@ static void accept_rcpt(struct engine_session *s, struct rcpt_note *n)
 /* Whether events of a transaction can go on; answers for those that can't. */
 static bool is_open(struct engine_session *s, struct answer *a)
 {
-	if (s->txn == NULL)
-		return false; /* the MTA goes on after a refusal: nothing left to say */
+	if (s->txn == NULL) {
+		/* The MTA goes on after a refusal: nothing left to say.  Who asks about each recipient has not been refused
+		 * the others yet. */
+		if (s->envelope && s->final.kind != VERDICT_NONE)
+			answer_from(&s->final, a);
+		return false;
+	}
 	if (!s->dead)
 		return true;
 	refuse_stopping(s, a);

@@ -261,6 +261,45 @@ static void test_tried(void)
 	fakes_reset();
 }
 
+/* A pattern that there is no time for is a rule that is still open: what stands behind it is not asked before. */
+static void test_put_off(void)
+{
+	enum { LONG = 400 };
+	static const char refuses[] = ASKED("\"rcpt\"")
+		RULES(RULE("slow", "{ fact = \"sender\"; matches = \"^a+@\"; }",
+			   "reject = true;") ", " RULE("r", "{ fact = \"rate\"; exists = true; }",
+						       "defer = true;") ", " RULE("g", GREY, "defer = true;"));
+	static const char spares[] = ASKED("\"rcpt\"")
+		RULES(RULE("slow", "{ fact = \"sender\"; matches = \"^a+@\"; }",
+			   "accept = true;") ", " RULE("r", "{ fact = \"rate\"; exists = true; }",
+						       "defer = true;") ", " RULE("g", GREY, "defer = true;"));
+	static const char *const confs[] = { refuses, spares };
+	char sender[LONG + sizeof "<@example.org>"];
+	struct engine_mail m = { .arg = sender };
+
+	memset(sender, 'a', sizeof sender);
+	sender[0] = '<';
+	memcpy(sender + LONG + 1, "@example.org>", sizeof "@example.org>");
+	fakes_reset();
+	fakes.rate = "";
+	fakes.grey = "defer";
+	for (size_t i = 0; i < sizeof confs / sizeof confs[0]; i++) {
+		struct engine *e = fixture_load(confs[i]);
+		struct engine_session *s = open_mail(e, &m);
+
+		(void)fakes_log();
+		ok(!engine_rcpt_try(s, "<bob@example.net>", &a), "%s: no answer in a hurry",
+		   i == 0 ? "refused" : "spared");
+		is_str(fakes_log(), "", "and no question that the rule may make idle");
+		ok(engine_waits_for(s) == NULL, "somebody with time has to look");
+		is_int(rcpt(s, "<bob@example.net>"), i == 0 ? 550 : 0, "and does");
+		is_str(fakes_log(), "", "still without a question");
+		engine_close(&s);
+		engine_free(&e);
+	}
+	fakes_reset();
+}
+
 static void test_let_go(void)
 {
 	struct engine *e = fixture_load(RULES(RULE("g", GREY, "defer = true;")));
@@ -438,6 +477,8 @@ static void test_park(void)
 	is_int((int)engine_drain_wait(e, 10), 1, "a drain waits for what is open alone");
 	ok(strstr(fakes_log(), "cancel grey bob@example.net\n") != NULL, "and gives back what is parked as well");
 	is_int(rcpt(parked, "<dave@example.net>"), 451, "whose next event is deferred");
+	is_int(rcpt(parked, "<erin@example.net>"), 451, "and so is the one after it");
+	is_int(data(parked), 451, "and DATA");
 	engine_close(&open);
 	engine_close(&parked);
 	is_str(fakes_log(), "", "given back once");
@@ -453,6 +494,29 @@ static void test_park(void)
 	is_int((int)engine_drain_wait(e, 10), 1, "and is open again");
 	engine_close(&parked);
 	is_int((int)engine_drain_wait(e, 10), 0, "until it ends");
+	engine_free(&e);
+}
+
+/* Nobody knows yet what a question under way has taken. */
+static void test_drain_of_tried(void)
+{
+	struct engine *e = fixture_load(ASKED("\"rcpt\"") RULES(RULE("g", GREY, "defer = true;")));
+	struct engine_session *s;
+
+	fakes_reset();
+	s = open_any(e);
+	fakes.busy = 1;
+	ok(!engine_rcpt_try(s, "<bob@example.net>", &a), "a question is under way");
+	(void)fakes_log();
+	engine_drain_begin(e);
+	is_int((int)engine_drain_wait(e, 10), 1, "a drain waits for it");
+	is_str(fakes_log(), "", "and gives nothing back");
+	fakes.grey = "defer";
+	ok(engine_rcpt_try(s, "<bob@example.net>", &a), "it is answered all the same");
+	is_int(a.reply.code, 451, "with what was found");
+	ok(strstr(a.reply.text, "restarting") == NULL, "and nothing else");
+	is_str(fakes_log(), "ask grey bob@example.net\ncancel grey bob@example.net\n", "and given back once");
+	engine_close(&s);
 	engine_free(&e);
 }
 
@@ -554,12 +618,14 @@ int main(void)
 	test_started();
 	test_together();
 	test_tried();
+	test_put_off();
 	test_let_go();
 	test_settle();
 	test_end();
 	test_end_at_data();
 	test_early_headers();
 	test_park();
+	test_drain_of_tried();
 	test_twins();
 	test_many_twins();
 	return done_testing();
