@@ -113,6 +113,7 @@ static void add_name(struct sbuf *b, const char *key, const char *name)
 static void add_recipient(struct sbuf *b, const struct engine_session *s, const struct rcpt_note *n, fact_mask checked)
 {
 	enum verdict_kind k = n->rcpt->accepted && n->decision.kind == VERDICT_NONE ? s->final.kind : n->decision.kind;
+	const struct rule *rule = n->would.rule != NULL ? n->would.rule : n->decision.rule;
 
 	sbuf_add(b, n == s->notes ? "{\"to\":" : ",{\"to\":");
 	sbuf_add_json(b, n->rcpt->address, strlen(n->rcpt->address));
@@ -123,9 +124,9 @@ static void add_recipient(struct sbuf *b, const struct engine_session *s, const 
 		sbuf_add(b, ",\"code\":");
 		sbuf_add_num(b, n->decision.reply.code);
 	}
-	if (n->decision.rule != NULL) {
+	if (rule != NULL) {
 		sbuf_add(b, ",\"rule\":");
-		sbuf_add_json(b, n->decision.rule->name, strlen(n->decision.rule->name));
+		sbuf_add_json(b, rule->name, strlen(rule->name));
 	}
 	if (n->would.kind != VERDICT_NONE)
 		add_name(b, ",\"would\":\"", verdict_name(n->would.kind));

@@ -357,19 +357,28 @@ static void collect_hits(struct merge *m)
 	}
 }
 
+/* The recipient gets the mail as it came; what would have been is noted, with the reply if it would be a refusal. */
+static void spare(struct engine_session *s, struct rcpt_note *n)
+{
+	const struct decision *d = &n->decision;
+
+	if (d->kind != VERDICT_ACCEPT && d->kind != n->would.kind) {
+		n->would = *d;
+		if (d->kind == VERDICT_REJECT || d->kind == VERDICT_DEFER)
+			reply_make(s, n->rcpt, &n->would);
+	}
+	n->decision = (struct decision){ .kind = VERDICT_ACCEPT };
+	n->fate = "accepted";
+}
+
 /* Everything was evaluated as if it counted; what it came to is for the log, and the mail leaves as it came. */
 static void cast_shadow(struct merge *m)
 {
 	struct engine_session *s = m->s;
 
-	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next) {
-		if (!n->rcpt->accepted)
-			continue;
-		if (n->decision.kind != VERDICT_ACCEPT)
-			n->would = n->decision;
-		n->decision = (struct decision){ .kind = VERDICT_ACCEPT };
-		n->fate = "accepted";
-	}
+	for (struct rcpt_note *n = s->notes; n != NULL; n = n->next)
+		if (n->rcpt->accepted)
+			spare(s, n);
 	for (unsigned i = 0; i < m->n_hits; i++)
 		m->hits[i].shadow = true;
 	s->would = s->final;

@@ -84,9 +84,10 @@ with World(CONFIG) as w:
     entry = entries(w, before + 1)[-1]
     like(str(entry), "запрет", "the journal tells what would have been")
     to = json.loads(entry["recipients"])[0]
-    eq((to["verdict"], to["fate"], to["would"]), ("accept", "accepted", "reject"), "and what was, of the recipient")
+    eq((to["verdict"], to["fate"], to["would"], to["rule"]), ("accept", "accepted", "reject", "запрет"),
+       "and what was, of the recipient")
     line = w.gate.mail(id=entry["id"])[0]
-    eq(line["to"], "bob@example.net (would reject)", "so does the log")
+    eq(line["to"], "bob@example.net (would reject 550)", "so does the log")
     like(line["would"], "^reject 550 ", "and how")
     w.configure("shadow = true;" + GONE)
     w.postfix.empty()
