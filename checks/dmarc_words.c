@@ -51,14 +51,6 @@ size_t dmarc_words_match(const char *p, size_t n, bool *endless)
 	return parse_word(p, n, endless, &w) ? w.n : 0;
 }
 
-static int hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int base64_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -97,10 +89,10 @@ static void decode_base64(struct span s, struct sbuf *out)
 static void decode_quoted(struct span s, struct sbuf *out)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		bool escape = s.p[i] == '=' && i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0;
+		bool escape = s.p[i] == '=' && i + 2 < s.n && ascii_hex(s.p[i + 1]) >= 0 && ascii_hex(s.p[i + 2]) >= 0;
 
 		if (escape) {
-			sbuf_addc(out, (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2])));
+			sbuf_addc(out, (char)(ascii_hex(s.p[i + 1]) << 4 | ascii_hex(s.p[i + 2])));
 			i += 2;
 		} else {
 			sbuf_addc(out, s.p[i] == '_' ? ' ' : s.p[i]);

@@ -11,6 +11,7 @@
 #include "util/bytes.h"
 #include "util/clock.h"
 #include "util/fold.h"
+#include "util/sbuf.h"
 
 enum { GLOB_SIZE = 512, SHOW_ANSWER = 6, US_PER_MS = 1000, NO_KEY = -2, SMALL_MESSAGE = 4096 };
 
@@ -154,7 +155,7 @@ static int walk_all(struct walk *w, const char *pattern)
 	size_t n;
 
 	sbuf_fixed(&b, glob, sizeof glob);
-	redis_scan_literal(&b, w->r->prefix);
+	sbuf_add_glob(&b, w->r->prefix);
 	sbuf_add(&b, "rate:{*");
 	redis_script_init(&w->script, rates_script_show);
 	if (a != NULL && pattern != NULL)

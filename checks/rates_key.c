@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "util/bytes.h"
 #include "util/sbuf.h"
 
 enum {
@@ -142,30 +141,6 @@ bool rates_key_make(const struct rate *r, const char *prefix, const struct check
 
 /* ---- Back again ---- */
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p = c != '\0' ? strchr(digits, ascii_lower(c)) : NULL;
-
-	return p != NULL ? (int)(p - digits) : -1;
-}
-
-static const char *decode(struct arena *a, const char *p, size_t n)
-{
-	char *out = arena_alloc(a, n + 1);
-	size_t len = 0;
-
-	for (size_t i = 0; out != NULL && i < n; i++) {
-		if (p[i] == '%' && i + 2 < n && hex_digit(p[i + 1]) >= 0 && hex_digit(p[i + 2]) >= 0) {
-			out[len++] = (char)(hex_digit(p[i + 1]) * 16 + hex_digit(p[i + 2]));
-			i += 2;
-		} else {
-			out[len++] = p[i];
-		}
-	}
-	return out;
-}
-
 static bool kind_of(const char *p, size_t n, enum rates_key_kind *kind)
 {
 	if (n == 0)
@@ -189,7 +164,7 @@ static void parse_values(struct arena *a, const char *p, const char *end, struct
 	while (p < end && out->n_values < RATE_BY_COUNT) {
 		const char *colon = memchr(p, ':', (size_t)(end - p));
 		const char *stop = colon != NULL ? colon : end;
-		const char *value = decode(a, p, (size_t)(stop - p));
+		const char *value = sbuf_from_key(a, p, (size_t)(stop - p));
 
 		if (value == NULL)
 			return;
@@ -216,7 +191,7 @@ bool rates_key_parse(struct arena *a, const char *prefix, const char *key, size_
 	if (colon == NULL)
 		return false;
 	out->base = arena_strndup(a, key, (size_t)(close + 1 - key));
-	out->name = decode(a, p, (size_t)(colon - p));
+	out->name = sbuf_from_key(a, p, (size_t)(colon - p));
 	out->value = arena_calloc(a, RATE_BY_COUNT, sizeof *out->value);
 	if (out->value != NULL)
 		parse_values(a, colon + 1, close, out);

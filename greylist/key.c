@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "util/bytes.h"
-
 enum {
 	PART_MAX = 320, /* bytes: a path of RFC 5321 (256) with room */
 	PART_KEPT = 200,
@@ -89,30 +87,6 @@ const char *grey_key_triplet(struct arena *a, const char *prefix, const struct g
 
 /* ---- Back again ---- */
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p = c != '\0' ? strchr(digits, ascii_lower(c)) : NULL;
-
-	return p != NULL ? (int)(p - digits) : -1;
-}
-
-static const char *decode(struct arena *a, const char *p, size_t n)
-{
-	char *out = arena_alloc(a, n + 1);
-	size_t len = 0;
-
-	for (size_t i = 0; out != NULL && i < n; i++) {
-		if (p[i] == '%' && i + 2 < n && hex_digit(p[i + 1]) >= 0 && hex_digit(p[i + 2]) >= 0) {
-			out[len++] = (char)(hex_digit(p[i + 1]) * 16 + hex_digit(p[i + 2]));
-			i += 2;
-		} else {
-			out[len++] = p[i];
-		}
-	}
-	return out;
-}
-
 bool grey_key_parse(struct arena *a, const char *prefix, enum grey_kind kind, const char *key, size_t n,
 		    const char *parts[GREY_PARTS])
 {
@@ -132,7 +106,7 @@ bool grey_key_parse(struct arena *a, const char *prefix, enum grey_kind kind, co
 			stop = memchr(p, i == 0 ? '}' : ':', (size_t)(end - p));
 		if (stop == NULL || (i == 0 && (stop + 1 >= end || stop[1] != ':')))
 			return false;
-		parts[i] = decode(a, p, (size_t)(stop - p));
+		parts[i] = sbuf_from_key(a, p, (size_t)(stop - p));
 		if (parts[i] == NULL)
 			return false;
 		p = stop + (i == 0 ? 2 : 1);

@@ -141,11 +141,7 @@ const char *grey_pattern_glob(const char *prefix, enum grey_kind kind, const str
 	struct sbuf b;
 
 	sbuf_fixed(&b, buf, sizeof buf);
-	for (; *prefix != '\0'; prefix++) {
-		if (strchr("*?[]\\", *prefix) != NULL)
-			sbuf_addc(&b, '\\');
-		sbuf_addc(&b, *prefix);
-	}
+	sbuf_add_glob(&b, prefix);
 	sbuf_add(&b, grey_key_tag(kind));
 	for (unsigned i = 0; i < grey_key_parts(kind); i++) {
 		if (i > 0)

@@ -9,8 +9,8 @@
 #include "greylist/admin.h"
 
 /*
- * The pattern made ready: folded, NULL replaced by "*", a client's address, or a part of its network, by the network, senders and mailboxes without
- * "*" brought into the form that keys have.  -1 when out of memory.
+ * The pattern made ready: folded, NULL replaced by "*", a client's address, or a part of its network, by the network,
+ * senders and mailboxes without "*" brought into the form that keys have.  -1 when out of memory.
  */
 int grey_pattern_prepare(const struct grey_admin *g, enum grey_kind kind, const struct grey_pattern *p, struct arena *a,
 			 struct grey_pattern *out);

@@ -96,14 +96,6 @@ static void begin_params(struct scan *s, const char *p, size_t n)
 		s->p++;
 }
 
-static int hex_digit(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void add_value(const struct param *v, bool encoded, struct sbuf *out)
 {
 	for (size_t i = 0; i < v->value_n; i++) {
@@ -112,8 +104,8 @@ static void add_value(const struct param *v, bool encoded, struct sbuf *out)
 
 		if (v->quoted && c == '\\' && i + 1 < v->value_n) {
 			c = v->value[++i];
-		} else if (encoded && c == '%' && i + 2 < v->value_n && (high = hex_digit(v->value[i + 1])) >= 0 &&
-			   (low = hex_digit(v->value[i + 2])) >= 0) {
+		} else if (encoded && c == '%' && i + 2 < v->value_n && (high = ascii_hex(v->value[i + 1])) >= 0 &&
+			   (low = ascii_hex(v->value[i + 2])) >= 0) {
 			c = (char)(high * 16 + low);
 			i += 2;
 		}

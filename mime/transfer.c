@@ -83,14 +83,6 @@ static size_t base64_feed(struct mime_decoder *d, const char *p, size_t n, char 
 
 enum { OUTSIDE, BEHIND_EQUALS, BEHIND_DIGIT, BEHIND_BLANK }; /* values of mime_decoder.n */
 
-static int hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What was read behind "=" was no code: it stands for itself. */
 static size_t quoted_flush(struct mime_decoder *d, char *out)
 {
@@ -119,16 +111,16 @@ static size_t quoted_letter(struct mime_decoder *d, char c, char *out)
 			d->n = BEHIND_BLANK;
 			return 0;
 		}
-		if (d->n == BEHIND_EQUALS && hex_value(c) >= 0) {
+		if (d->n == BEHIND_EQUALS && ascii_hex(c) >= 0) {
 			d->first = c;
 			d->n = BEHIND_DIGIT;
 			return 0;
 		}
 		break;
 	case BEHIND_DIGIT:
-		if (hex_value(c) >= 0) {
+		if (ascii_hex(c) >= 0) {
 			d->n = OUTSIDE;
-			out[0] = (char)(hex_value(d->first) * 16 + hex_value(c));
+			out[0] = (char)(ascii_hex(d->first) * 16 + ascii_hex(c));
 			return 1;
 		}
 		break;

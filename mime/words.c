@@ -138,14 +138,6 @@ static char *decode_base64(char *out, const char *p, size_t n)
 	return out;
 }
 
-static int hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 2047, 4.2.  A fold is no part of the text. */
 static char *decode_q(char *out, const char *p, size_t n)
 {
@@ -154,8 +146,8 @@ static char *decode_q(char *out, const char *p, size_t n)
 			i += fold_length(p + i, n - i) - 1;
 		} else if (p[i] == '_') {
 			*out++ = ' ';
-		} else if (p[i] == '=' && n - i > 2 && hex_value(p[i + 1]) >= 0 && hex_value(p[i + 2]) >= 0) {
-			*out++ = (char)(hex_value(p[i + 1]) << 4 | hex_value(p[i + 2]));
+		} else if (p[i] == '=' && n - i > 2 && ascii_hex(p[i + 1]) >= 0 && ascii_hex(p[i + 2]) >= 0) {
+			*out++ = (char)(ascii_hex(p[i + 1]) << 4 | ascii_hex(p[i + 2]));
 			i += 2;
 		} else {
 			*out++ = p[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/sbuf.h"
 
 enum { PAGE = 256, CURSOR_SIZE = 32, WHY_SIZE = 256 };
 
@@ -74,15 +75,4 @@ int redis_scan(struct net_wait *wait, const struct redis_scan *s, struct error_l
 	} while (result == 1 && strcmp(cursor, "0") != 0);
 	arena_free(&page);
 	return result < 0 ? -1 : 0;
-}
-
-/* ---- Patterns ---- */
-
-void redis_scan_literal(struct sbuf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (strchr("*?[]\\", *text) != NULL)
-			sbuf_addc(out, '\\');
-		sbuf_addc(out, *text);
-	}
 }

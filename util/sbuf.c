@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/arena.h"
 #include "util/bytes.h"
 #include "util/utf8.h"
 
@@ -352,4 +353,32 @@ void sbuf_add_key(struct sbuf *b, const char *s, size_t n)
 			n--;
 		}
 	}
+}
+
+void sbuf_add_glob(struct sbuf *b, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		char quoted[] = { '\\', *s };
+
+		if (strchr("*?[]\\", *s) != NULL)
+			add_whole(b, quoted, sizeof quoted);
+		else
+			sbuf_addc(b, *s);
+	}
+}
+
+const char *sbuf_from_key(struct arena *a, const char *p, size_t n)
+{
+	char *out = arena_alloc(a, n + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; out != NULL && i < n; i++) {
+		if (p[i] == '%' && n - i > 2 && ascii_hex(p[i + 1]) >= 0 && ascii_hex(p[i + 2]) >= 0) {
+			out[len++] = (char)(ascii_hex(p[i + 1]) << 4 | ascii_hex(p[i + 2]));
+			i += 2;
+		} else {
+			out[len++] = p[i];
+		}
+	}
+	return out;
 }

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+struct arena;
+
 struct sbuf {
 	char *p;      /* the text, NUL-terminated */
 	size_t len;   /* bytes, without the NUL */
@@ -75,5 +77,11 @@ void sbuf_add_json(struct sbuf *b, const char *s, size_t n);
 
 /* A component of a Redis key: everything but A-Z a-z 0-9 . _ - @ + = / is percent-encoded (so `:`, `{`, `}`, `%`, space). */
 void sbuf_add_key(struct sbuf *b, const char *s, size_t n);
+
+/* Text that stands for itself in a glob pattern (Redis's SCAN): * ? [ ] and \ are quoted. */
+void sbuf_add_glob(struct sbuf *b, const char *s);
+
+/* The text that sbuf_add_key() made p of; what is not so encoded stands for itself.  NULL (sticky) when out of memory. */
+const char *sbuf_from_key(struct arena *a, const char *p, size_t n);
 
 #endif

@@ -6,6 +6,7 @@
 #include "net/redis_scan.h"
 #include "t/lib/tap.h"
 #include "t/unit/net_fixture.h"
+#include "util/sbuf.h"
 
 enum { KEYS = 1000, NAME_SIZE = 32, PATIENCE_MS = FIXTURE_PATIENCE_MS };
 
@@ -67,9 +68,8 @@ static void test_walk(struct net_wait *w)
 		tell(w, "SET", name);
 	}
 	sbuf_fixed(&b, glob, sizeof glob);
-	redis_scan_literal(&b, "a*:");
+	sbuf_add_glob(&b, "a*:");
 	sbuf_add(&b, "*");
-	is_str(glob, "a\\*:*", "what means something to Redis is quoted");
 	is_int(walk(w, glob, &all, &errors), 0, "a walk to the end");
 	is_int(all.keys, KEYS, "meets every key");
 	ok(!all.wrong, "and no other, each page with an empty arena");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "t/lib/tap.h"
+#include "util/arena.h"
 #include "util/utf8.h"
 
 static void test_fixed(void)
@@ -172,6 +173,39 @@ static void test_runs(void)
 	sbuf_add_key(&b, "abcdefgh", 8);
 	is_str(b.p, "abcde", "a run is cut where the room ends");
 	ok(b.cut, "and that is remembered");
+}
+
+static void test_glob(void)
+{
+	char buf[32];
+	struct sbuf b;
+
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_glob(&b, "a*?[b-c]\\:{^}");
+	is_str(b.p, "a\\*\\?\\[b-c\\]\\\\:{^}", "what means something in a pattern is quoted");
+	sbuf_fixed(&b, buf, 3);
+	sbuf_add_glob(&b, "ab*");
+	is_str(b.p, "ab", "a quote is written with what it quotes, or not at all");
+	ok(b.cut, "and that is remembered");
+}
+
+static void test_from_key(void)
+{
+	struct arena *a = arena_new(0);
+	char every[255], buf[1024];
+	struct sbuf b;
+
+	for (size_t i = 0; i < sizeof every; i++)
+		every[i] = (char)(i + 1);
+	sbuf_fixed(&b, buf, sizeof buf);
+	sbuf_add_key(&b, every, sizeof every);
+	ok(memcmp(sbuf_from_key(a, b.p, b.len), every, sizeof every) == 0, "a key's part is read as it was written");
+	is_str(sbuf_from_key(a, "a%3ab%C3%a9", 11), "a:b\xc3\xa9", "with digits of either case");
+	is_str(sbuf_from_key(a, "%", 1), "%", "half an escape stands for itself");
+	is_str(sbuf_from_key(a, "x%4142", 3), "x%4", "also where the part ends within it");
+	is_str(sbuf_from_key(a, "%4g%g4%%41", 10), "%4g%g4%A", "and so does what is none");
+	is_str(sbuf_from_key(a, "", 0), "", "nothing is nothing");
+	arena_free(&a);
 }
 
 /* ---- Against the plainest way to write the same ---- */
@@ -359,5 +393,7 @@ int main(void)
 	test_escapes();
 	test_numbers();
 	test_runs();
+	test_glob();
+	test_from_key();
 	return done_testing();
 }
