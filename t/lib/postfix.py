@@ -55,6 +55,20 @@ postlog   unix-dgram n - n - 1 postlogd
 """
 
 
+def _once(text):
+    """main.cf with the last entry of each parameter alone.
+
+    Each process warns of the others when it starts.  So does postlogd, to its own socket, before it reads from that: when
+    others have filled it (net.unix.max_dgram_qlen is 10), it waits for itself, and with it all that want to log.
+    """
+    entries = {}
+    for entry in re.split(r"\n(?![ \t])", text):  # an indented line goes on
+        name = entry.split("=", 1)[0].strip()
+        entries.pop(name, None)
+        entries[name] = entry
+    return "\n".join(entries.values()) + "\n"
+
+
 class Postfix(Mta):
     """settings: lines of main.cf that go on top; stock: Debian's master.cf, as it is installed."""
 
@@ -93,7 +107,7 @@ class Postfix(Mta):
 
     def _main(self, settings, sink):
         user = pwd.getpwnam(MAIL_USER)
-        return "\n".join([
+        return _once("\n".join([
             "compatibility_level = 3.6",
             "queue_directory = " + self.queue,
             "data_directory = " + self.place.path("postfix/data"),
@@ -131,7 +145,7 @@ class Postfix(Mta):
             "smtpd_hard_error_limit = 1000",
             "smtpd_junk_command_limit = 1000",
             "smtpd_delay_reject = no",
-            settings, ""])
+            settings]))
 
     @property
     def socket_dir(self):
