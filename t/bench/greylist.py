@@ -109,6 +109,9 @@ def cost(redis, words, pattern, entries):
     stats = redis.cmd("INFO", "commandstats")
     calls, script = re.search(r"cmdstat_evalsha:calls=(\d+).*?usec_per_call=([\d.]+)", stats).groups()
     assert int(calls) == CALLS, "%s calls of %d" % (calls, CALLS)
+    stats = redis.cmd("INFO", "stats")
+    misses = re.search(r"keyspace_misses:(\d+)", stats).group(1)
+    assert int(misses) == 0, "%s look-ups of what is not there" % misses
     return cpu, float(script)
 
 
