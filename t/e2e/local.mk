@@ -35,7 +35,9 @@ e2e_tests = \
 	t/e2e/policy.py \
 	t/e2e/policy_actions.py \
 	t/e2e/policy_hostile.py \
+	t/e2e/policy_later.py \
 	t/e2e/policy_limits.py \
+	t/e2e/policy_loop.py \
 	t/e2e/policy_unknown.py \
 	t/e2e/redis_away.py \
 	t/e2e/reload.py \
