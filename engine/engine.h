@@ -127,7 +127,8 @@ void engine_park(struct engine_session *s);
  * tried again once that is answered; else engine_rcpt() has to be called, by who may wait.
  */
 bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a);
-/* What an engine_rcpt_try() in vain has to wait for; NULL: for more than answers to open questions. */
+/* What an engine_rcpt_try() in vain has to wait for; NULL: for more than answers to open questions, or with an eye on the
+ * clock. */
 struct net_wait *engine_waits_for(struct engine_session *s);
 
 /* Gives back what was asked so far, at once; engine_close() has to follow, and may do so later. */

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "engine/events.h"
+#include "util/clock.h"
+
+/* So much later than it should, a stage may end at worst. */
+enum { LATE_MS = 1000 };
 
 void engine_size(struct engine_session *s, int64_t size)
 {
@@ -22,9 +26,19 @@ void engine_park(struct engine_session *s)
 	event_end(s);
 }
 
+/* Nobody interrupts who waits for questions on the loop thread: whether each is over, by its own time-out, when the time
+ * for the stage is. */
+static bool ends_in_time(const struct engine_session *s)
+{
+	const struct engine_settings *set = &s->snap->set;
+	int64_t longest_ms = set->dns.timeout > set->redis.timeout ? set->dns.timeout : set->redis.timeout;
+
+	return clock_mono_ms() + longest_ms <= s->deadline_ms + LATE_MS;
+}
+
 struct net_wait *engine_waits_for(struct engine_session *s)
 {
-	return s->wait != NULL && !s->must_wait && net_is_open(s->wait) ? s->wait : NULL;
+	return s->wait != NULL && !s->must_wait && net_is_open(s->wait) && ends_in_time(s) ? s->wait : NULL;
 }
 
 void engine_let_go(struct engine_session *s)

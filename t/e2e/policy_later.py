@@ -3,6 +3,7 @@
 is asked, counted and told once.
 """
 
+import json
 import os
 import re
 import select
@@ -121,6 +122,20 @@ def silent_redis(w):
     eq(told(w, "x@silent.example"), ["defer"], "told once")
 
 
+def short_deadline(w):
+    """What DNS is given is more than what the whole stage is given."""
+    topic("a deadline before DNS gives up")
+    w.configure(CONFIG.replace('deadline = "10s"', 'deadline = "1s"'), dns=DNS % w.dns.server, **w.sections)
+    w.dns.freeze()
+    with w.policy(instance="short", sender="x@short.example") as link:
+        like(link.ask(), "greylisted", "an answer, by the client's network alone")
+    eq(json.loads(w.gate.command("status").stdout)["dns"]["timeouts"], 0, "before DNS has given up")
+    w.dns.thaw()
+    w.gate.check_end()
+    eq(told(w, "x@short.example"), ["defer"], "told once")
+    eq(grey(w, "short.example"), 1, "asked once")
+
+
 def play(w, number):
     """EACH transactions, all asked before the first answer is read."""
     link = w.policy(client_address="192.0.2.%d" % (number + 1))
@@ -162,6 +177,8 @@ def main():
         repeated(w, 1)
         stopped(w)
         silent_redis(w)
+        w.gate.start()
+        short_deadline(w)
     with PolicyWorld(CONFIG, asked=("rcpt",)) as w:
         many(w)
         w.gate.start()
