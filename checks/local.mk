@@ -108,7 +108,8 @@ checks_test_fakes = \
 	t/lib/fake_mail_out.c t/lib/fake_mail_out.h \
 	t/lib/fake_redis.c
 
-checks_tests = t/unit/checks_dnsbl t/unit/checks_dnsbl_guard t/unit/checks_dnsbl_domain t/unit/checks_fcrdns \
+checks_tests = t/unit/checks_dnsbl t/unit/checks_dnsbl_guard t/unit/checks_dnsbl_share t/unit/checks_dnsbl_probe \
+	t/unit/checks_dnsbl_domain t/unit/checks_fcrdns \
 	t/unit/checks_harvest t/unit/checks_limits t/unit/checks_lists \
 	t/unit/checks_rates \
 	t/unit/checks_dmarc t/unit/checks_dmarc_from t/unit/checks_dmarc_record t/unit/checks_dmarc_walk \
@@ -129,8 +130,13 @@ t_unit_checks_dnsbl_domain_SOURCES = t/unit/checks_dnsbl_domain.c $(checks_test_
 t_unit_checks_dnsbl_domain_LDADD = $(checks_test_libs)
 t_unit_checks_dnsbl_SOURCES = t/unit/checks_dnsbl.c $(checks_test_fakes)
 t_unit_checks_dnsbl_LDADD = $(checks_test_libs)
-t_unit_checks_dnsbl_guard_SOURCES = t/unit/checks_dnsbl_guard.c $(checks_test_fakes)
+checks_dnsbl_fixture = t/unit/checks_dnsbl_fixture.c t/unit/checks_dnsbl_fixture.h
+t_unit_checks_dnsbl_guard_SOURCES = t/unit/checks_dnsbl_guard.c $(checks_dnsbl_fixture) $(checks_test_fakes)
 t_unit_checks_dnsbl_guard_LDADD = $(checks_test_libs)
+t_unit_checks_dnsbl_share_SOURCES = t/unit/checks_dnsbl_share.c $(checks_dnsbl_fixture) $(checks_test_fakes)
+t_unit_checks_dnsbl_share_LDADD = $(checks_test_libs)
+t_unit_checks_dnsbl_probe_SOURCES = t/unit/checks_dnsbl_probe.c $(checks_dnsbl_fixture) $(checks_test_fakes)
+t_unit_checks_dnsbl_probe_LDADD = $(checks_test_libs)
 t_unit_checks_fcrdns_SOURCES = t/unit/checks_fcrdns.c $(checks_test_fakes)
 t_unit_checks_fcrdns_LDADD = $(checks_test_libs)
 t_unit_checks_harvest_SOURCES = t/unit/checks_harvest.c $(checks_test_fakes)
