@@ -69,7 +69,9 @@ t_unit_rules_print_SOURCES = t/unit/rules_print.c $(RULES_FIXTURE)
 t_unit_rules_print_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_regex_SOURCES = t/unit/rules_regex.c $(RULES_FIXTURE)
 t_unit_rules_regex_LDADD = $(RULES_TEST_LIBS)
-t_unit_rules_theorem_SOURCES = t/unit/rules_theorem.c
+t_unit_rules_theorem_SOURCES = t/unit/rules_theorem.c \
+	t/unit/rules_drawn.c t/unit/rules_drawn.h \
+	t/unit/rules_reference.c t/unit/rules_reference.h
 t_unit_rules_theorem_LDADD = $(RULES_TEST_LIBS)
 t_unit_rules_threads_SOURCES = t/unit/rules_threads.c $(RULES_FIXTURE)
 t_unit_rules_threads_LDADD = $(RULES_TEST_LIBS)
