@@ -15,7 +15,7 @@ struct loop *loop_start(const struct engine_settings *set, struct net *host, str
 /* One without Redis and without a user for DNS: the host, which outlives every configuration. */
 struct loop *loop_start_bare(struct error_list *errors);
 struct loop *loop_ref(struct loop *l);
-/* Any thread; on the host's it does not wait for the end. */
+/* Any thread.  One with a host does not wait for the end: Redis may stand still, and others wait for the caller. */
 void loop_unref(struct loop **l);
 struct net *loop_net(const struct loop *l);
 

@@ -112,9 +112,7 @@ struct net {
 	bool closing; /* every new question is answered unavailable */
 	bool leaving; /* it goes once what was told has left */
 
-	/* for leaving */
-	struct net_task leave;
-	struct net_latch *gone; /* opened then; NULL: nobody waits */
+	struct net_task leave; /* tells the loop thread to let it go */
 };
 
 static inline void net_count(atomic_uint_fast64_t *counter)

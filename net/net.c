@@ -96,16 +96,6 @@ void net_close(struct net *n)
 	redis_close(n->redis);
 }
 
-static void drop(struct net *n)
-{
-	struct net_latch *gone = n->gone;
-
-	net_close(n);
-	free_clients(n);
-	if (gone != NULL)
-		net_latch_open(gone);
-}
-
 void net_drop_leaving(struct net_loop *l)
 {
 	struct net **at = &l->nets;
@@ -115,7 +105,8 @@ void net_drop_leaving(struct net_loop *l)
 
 		if (n->leaving && !redis_is_telling(n->redis)) {
 			*at = n->next;
-			drop(n);
+			net_close(n);
+			free_clients(n);
 		} else {
 			at = &n->next;
 		}
@@ -131,20 +122,11 @@ static void leave(struct net *n, struct net_task *t)
 
 static void stop_beside(struct net *n)
 {
-	bool here = net_loop_is_here(n->loop);
 	struct net_tasks one = { 0 };
-	struct net_latch gone;
 
-	if (!here) {
-		net_latch_init(&gone);
-		/* cppcheck-suppress autoVariables ; nobody looks at it after it is open, which is waited for below */
-		n->gone = &gone;
-	}
 	n->leave = (struct net_task){ .net = n, .run = leave };
 	net_tasks_add(&one, &n->leave);
 	net_post(n, &one);
-	if (!here)
-		net_latch_wait(&gone);
 }
 
 void net_stop(struct net **np)

@@ -53,7 +53,8 @@ struct net *net_start_beside(struct net *host, const struct net_redis_options *r
 
 /*
  * Lets leave what was told, answers everything still open as unavailable, stops the thread when it is its own, frees.
- * Nobody may be awaiting.  Clears *n.  On the thread of its host it returns at once, and the rest follows.
+ * Nobody may be awaiting.  Clears *n.  One beside a host is left to its thread: this returns at once, and the host's
+ * net_stop() waits for all of them together.
  */
 void net_stop(struct net **n);
 

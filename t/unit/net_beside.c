@@ -59,6 +59,17 @@ static int count_of(const struct fixture_redis *redis, const char *key)
 	return count;
 }
 
+/* Counts what arrives at a key, and waits for that: a net that leaves has told it by then. */
+static int count_when(const struct fixture_redis *redis, const char *key, int want)
+{
+	int64_t end = clock_mono_ms() + FIXTURE_PATIENCE_MS;
+	int count;
+
+	while ((count = count_of(redis, key)) < want && clock_mono_ms() < end)
+		usleep(1000);
+	return count;
+}
+
 static void test_two(struct net *host, struct fixture_redis *redis)
 {
 	struct net *n[2] = { beside(host, redis[0].server, FIXTURE_TIMEOUT_MS),
@@ -233,10 +244,7 @@ static void test_stop_inside(struct net *host, struct fixture_redis *redis)
 		cleared += n == NULL;
 	}
 	is_int(cleared, TIMES, "stopping on the loop thread returns");
-	for (int64_t end = clock_mono_ms() + FIXTURE_PATIENCE_MS; clock_mono_ms() < end; usleep(1000))
-		if (count_of(redis, "inside") == TIMES * 11)
-			break;
-	is_int(count_of(redis, "inside"), TIMES * 11, "and all that was told arrives");
+	is_int(count_when(redis, "inside", TIMES * 11), TIMES * 11, "and all that was told arrives");
 }
 
 static void test_told(struct net *host, struct fixture_redis *redis)
@@ -253,10 +261,18 @@ static void test_told(struct net *host, struct fixture_redis *redis)
 	}
 	net_wait_free(&w);
 	net_stop(&n);
-	is_int(count_of(redis, "told"), TOLD, "a stop lets everything leave that was told");
+	is_int(count_when(redis, "told", TOLD), TOLD, "a stop lets everything leave that was told");
 }
 
-/* Redis does not answer: a stop waits for its time-out, then gives up. */
+static void await_done(const struct net_op *op)
+{
+	int64_t end = clock_mono_ms() + FIXTURE_PATIENCE_MS;
+
+	while (!net_op_done(op) && clock_mono_ms() < end)
+		usleep(1000);
+}
+
+/* Redis does not answer: who leaves waits for its time-out, then gives up. */
 static void test_stop_frozen(struct net *host, struct fixture_redis *redis)
 {
 	struct net *n = beside(host, redis->server, SHORT_MS), *other = beside(host, NULL, SHORT_MS);
@@ -267,17 +283,51 @@ static void test_stop_frozen(struct net *host, struct fixture_redis *redis)
 	fixture_redis_freeze(redis, true);
 	op = ask(w, "GET", "frozen");
 	tell(w, "frozen");
-	net_flush(w);
+	net_wait_free(&w);
 	net_stop(&n);
+	await_done(op);
 	is_int(redis_result(op)->kind, REDIS_UNAVAILABLE,
 	       "a Redis that stands still: what is open is answered in the end");
 	net_op_free(&op);
-	net_wait_free(&w);
 	n = beside(host, redis->server, SHORT_MS);
 	net_call(host, stop_inside, &n); /* while it connects */
 	net_stop(&other);
 	fixture_redis_freeze(redis, false);
 	pass("one that leaves keeps no other from stopping");
+}
+
+/* Who drops the last use of a configuration has mail to look after. */
+static void test_stop_at_once(struct net *host, struct fixture_redis *redis)
+{
+	enum { TIMES = 5 };
+	struct net *n[TIMES];
+	struct net_op *op[TIMES];
+	unsigned waited = 0;
+
+	for (int i = 0; i < TIMES; i++) {
+		n[i] = beside(host, redis->server, FIXTURE_PATIENCE_MS);
+		if (!fixture_await_redis(n[i], true))
+			bail_out("Redis is not there");
+	}
+	fixture_redis_freeze(redis, true);
+	for (int i = 0; i < TIMES; i++) {
+		struct net_wait *w = net_wait_new(n[i]);
+
+		tell(w, "at once");
+		op[i] = ask(w, "ECHO", "x");
+		net_wait_free(&w);
+		net_stop(&n[i]);
+		waited += net_op_done(op[i]);
+	}
+	is_int(waited, 0, "no stop waits for a Redis that stands still");
+	fixture_redis_freeze(redis, false);
+	is_int(count_when(redis, "at once", TIMES), TIMES, "and what was told before arrives when it goes on");
+	for (int i = 0; i < TIMES; i++) {
+		await_done(op[i]);
+		waited += net_op_done(op[i]);
+		net_op_free(&op[i]);
+	}
+	is_int(waited, TIMES, "every question has its answer then");
 }
 
 /* The host is stopped while others are leaving. */
@@ -372,6 +422,7 @@ static void test_reloads(struct net *host, struct fixture_redis *redis)
 	enum { SESSIONS = 8, RELOADS = 40 };
 	struct world w = { .host = host, .redis = redis, .lock = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t threads[SESSIONS];
+	unsigned told = 0;
 
 	w.current = new_shared(&w, 0);
 	for (int i = 0; i < SESSIONS; i++)
@@ -394,8 +445,12 @@ static void test_reloads(struct net *host, struct fixture_redis *redis)
 		pthread_join(threads[i], NULL);
 	unref(w.current);
 	is_int(atomic_load(&w.bad), 0, "%d reloads under %d sessions: every question is answered", RELOADS, SESSIONS);
-	is_int((intmax_t)count_of(&redis[0], "reload") + count_of(&redis[1], "reload"), atomic_load(&w.asked),
-	       "and what was told has arrived");
+	for (int64_t end = clock_mono_ms() + FIXTURE_PATIENCE_MS; clock_mono_ms() < end; usleep(1000)) {
+		told = (unsigned)count_of(&redis[0], "reload") + (unsigned)count_of(&redis[1], "reload");
+		if (told >= atomic_load(&w.asked))
+			break;
+	}
+	is_int(told, atomic_load(&w.asked), "and what was told has arrived");
 }
 
 int main(void)
@@ -413,6 +468,7 @@ int main(void)
 	test_stop_inside(host, &redis[0]);
 	test_told(host, &redis[0]);
 	test_stop_frozen(host, &redis[0]);
+	test_stop_at_once(host, &redis[0]);
 	test_host_last(&redis[1]);
 	test_reloads(host, redis);
 	net_stop(&host);
