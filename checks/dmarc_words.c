@@ -51,19 +51,6 @@ size_t dmarc_words_match(const char *p, size_t n, bool *endless)
 	return parse_word(p, n, endless, &w) ? w.n : 0;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
 /* What is no digit is passed over; padding begins afresh, since words have been joined without care before. */
 static void decode_base64(struct span s, struct sbuf *out)
 {
@@ -71,7 +58,7 @@ static void decode_base64(struct span s, struct sbuf *out)
 	unsigned have = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		int v = base64_value(s.p[i]);
+		int v = ascii_base64(s.p[i]);
 
 		if (s.p[i] == '=')
 			have = 0;
@@ -115,7 +102,7 @@ static void decode_utf7(struct sbuf *text, size_t from)
 			sbuf_addc(&out, text->p[i]);
 			continue;
 		}
-		while (end < text->len && base64_value(text->p[end]) >= 0)
+		while (end < text->len && ascii_base64(text->p[end]) >= 0)
 			end++;
 		decode_base64((struct span){ text->p + i + 1, end - i - 1 }, &out);
 		i = end < text->len && text->p[end] == '-' ? end : end - 1;

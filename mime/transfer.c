@@ -28,19 +28,6 @@ void mime_decoder_start(struct mime_decoder *d, enum mime_encoding encoding)
 
 /* ---- base64 ---- */
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
 /* A group that ends early: padded, or cut off. */
 static size_t base64_flush(struct mime_decoder *d, char *out)
 {
@@ -61,7 +48,7 @@ static size_t base64_feed(struct mime_decoder *d, const char *p, size_t n, char 
 	size_t k = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int v = base64_value(p[i]);
+		int v = ascii_base64(p[i]);
 
 		if (p[i] == '=')
 			k += base64_flush(d, out + k);

@@ -104,17 +104,6 @@ static bool parse_word(const char *p, size_t n, struct encoded_word *w)
 	return w->text_n < n - i;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* What is not of the alphabet is left out (RFC 2045, 6.8); padding ends a group, and another may follow. */
 static char *decode_base64(char *out, const char *p, size_t n)
 {
@@ -122,7 +111,7 @@ static char *decode_base64(char *out, const char *p, size_t n)
 	unsigned bits = 0, held = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int v = base64_value(p[i]);
+		int v = ascii_base64(p[i]);
 
 		if (p[i] == '=')
 			held = 0;

@@ -1,5 +1,5 @@
 /*
- * Bytes: comparing without a locale, searching, patterns.
+ * Bytes: comparing without a locale, searching, patterns, digits.
  */
 #include "util/bytes.h"
 
@@ -57,10 +57,28 @@ static void test_match(void)
 	ok(!bytes_match("a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", text), "many stars cost no more than one");
 }
 
+/* Each digit has its value, and nothing else has one. */
+static void test_digits(void)
+{
+	static const char hex[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned wrong = 0;
+
+	for (int c = 1; c < 256; c++) {
+		const char *h = strchr(hex, c), *u = strchr(upper, c), *b = strchr(base64, c);
+
+		wrong += ascii_hex((char)c) != (h != NULL ? h - hex : u != NULL ? u - upper : -1);
+		wrong += ascii_base64((char)c) != (b != NULL ? b - base64 : -1);
+	}
+	is_int(wrong, 0, "digits of hexadecimal and of base64");
+	ok(ascii_hex('\0') == -1 && ascii_base64('\0') == -1, "a NUL is none");
+}
+
 int main(void)
 {
 	test_compare();
 	test_find();
 	test_match();
+	test_digits();
 	return done_testing();
 }
