@@ -1,7 +1,7 @@
 """What tests do with an MTA, whichever it is: postfix.py, sendmail.py."""
 
 from place import until
-from smtp import Session, attempt
+from smtp import Lost, Session, attempt
 
 
 class Mta:
@@ -13,7 +13,7 @@ class Mta:
         try:
             with Session(self.ip, self.port):
                 return True
-        except OSError:
+        except (OSError, Lost):  # while it starts it may drop a connection, too
             return False
 
     def _serve(self, process):
