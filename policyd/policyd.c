@@ -304,7 +304,7 @@ static enum served attempt(void *ctx, void **conn, const char *request, size_t n
 		if (pthread_mutex_trylock(&b->x->lock) != 0)
 			return SERVED_NOT; /* a worker has it */
 		if (!ask(p, b, &told)) {
-			*wait = policyd_txn_waits_for(b->x);
+			*wait = policyd_txn_waits_for(b->x, &b->q);
 			pthread_mutex_unlock(&b->x->lock);
 			return *wait != NULL ? SERVED_LATER : SERVED_NOT;
 		}

@@ -169,12 +169,13 @@ static bool ask_rcpt(struct policyd_txn *x, const struct policyd_request *r, boo
 	return true;
 }
 
-static bool at_rcpt(struct policyd_txn *x, const struct policyd_asked *asked, const struct policyd_question *q,
+static bool at_rcpt(struct policyd_txn *x, const struct policyd_asked *asked, struct policyd_question *q,
 		    struct sbuf *out)
 {
 	struct answer a;
 
-	if (!ask_rcpt(x, q->r, q->may_wait, &a))
+	q->tried = !ask_rcpt(x, q->r, q->may_wait, &a);
+	if (q->tried)
 		return false;
 	policyd_word_answer(out, STAGE_RCPT, &a);
 	if (asked->last == STAGE_RCPT)
@@ -328,9 +329,9 @@ bool policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct polic
 	return done != ASKED_NOT;
 }
 
-struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x)
+struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x, const struct policyd_question *q)
 {
-	return x->session != NULL ? engine_waits_for(x->session) : NULL;
+	return q->tried && x->session != NULL ? engine_waits_for(x->session) : NULL;
 }
 
 void policyd_txn_give_up(struct policyd_question *q)

@@ -53,6 +53,7 @@ struct policyd_asked {
 struct policyd_question {
 	const struct policyd_request *r;
 	bool may_wait;
+	bool tried;                /* without waiting, and in vain: the engine has begun to look for the answer */
 	struct policyd_note *note; /* its own; NULL: none yet */
 	unsigned unsaid;           /* what the action could not say (enum policyd_unsaid) */
 };
@@ -64,7 +65,7 @@ struct policyd_question {
 bool policyd_txn_ask(struct policyd_txn *x, struct engine *e, const struct policyd_asked *asked,
 		     struct policyd_question *q, struct sbuf *out);
 /* What a question in vain waits for; NULL: it has to be asked where it may wait. */
-struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x);
+struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x, const struct policyd_question *q);
 /* Frees what a question holds that was given up; tolerates one that was answered. */
 void policyd_txn_give_up(struct policyd_question *q);
 

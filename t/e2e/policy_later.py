@@ -22,6 +22,10 @@ deny: { clients = ( "203.0.113.0/24" ); };
 spf: { enabled = true; };
 limits: { rates = ( { name = "sender"; by = ( "sender" ); messages = 5; per = "1h"; } ); };
 """
+SPARED = """
+rules = ( { name = "bob"; when = ( { fact = "recipient"; is = "bob@example.net"; } ); then = { accept = true; }; },
+          { name = "spf"; when = ( { fact = "spf"; is = "fail"; } ); then = { reject = true; }; } );
+"""
 SLOW = 1000  # ms
 ZONE = "slow.example TXT DELAY %d\nslow.example TXT \"v=spf1 ?all\"\n" % SLOW
 DNS = '{ servers = ( "%s" ); timeout = "10s"; }'
@@ -122,6 +126,21 @@ def silent_redis(w):
     eq(told(w, "x@silent.example"), ["defer"], "told once")
 
 
+def waits_for_nothing(w):
+    """What was asked of DNS on the chance, and is not needed, keeps nobody waiting."""
+    topic("a question that is not needed")
+    w.configure(SPARED, dns=DNS % w.dns.server, **w.sections)
+    w.dns.freeze()
+    with w.policy(instance="vain", sender="x@vain.example") as link:
+        eq(link.ask(), "DUNNO", "the recipient")
+        eq(link.ask(protocol_state="END-OF-MESSAGE", recipient_count="1", size="900"), "DUNNO", "the message")
+    dns = json.loads(w.gate.command("status").stdout)["dns"]
+    ok(dns["questions"] > 0 and dns["timeouts"] == 0, "while the questions are open: %r" % dns)
+    w.dns.thaw()
+    w.gate.check_end()
+    eq(told(w, "x@vain.example"), ["accept"], "accepted once")
+
+
 def short_deadline(w):
     """What DNS is given is more than what the whole stage is given."""
     topic("a deadline before DNS gives up")
@@ -179,6 +198,8 @@ def main():
         silent_redis(w)
         w.gate.start()
         short_deadline(w)
+        w.gate.start()
+        waits_for_nothing(w)
     with PolicyWorld(CONFIG, asked=("rcpt",)) as w:
         many(w)
         w.gate.start()

@@ -202,6 +202,18 @@ static bool try_once(const struct policyd_asked *asked, struct policyd_question 
 	return answered;
 }
 
+static bool waits(const struct policyd_question *q, const char *key)
+{
+	struct policyd_txn *x, *ended;
+	bool it_does;
+
+	x = policyd_table_take(table, key, strlen(key), &conn, &ended);
+	policyd_txn_end(ended);
+	it_does = policyd_txn_waits_for(x, q) != NULL;
+	policyd_table_put(table, x, x->closed);
+	return it_does;
+}
+
 static void test_tried(void)
 {
 	char text[POLICYD_REQUEST_MAX], room[POLICYD_ACTION_MAX];
@@ -215,6 +227,7 @@ static void test_tried(void)
 	fake_engine.tries_in_vain = 2;
 	ok(!try_once(&everywhere, &q, "1", &action), "a question that must not wait and would have to has no answer");
 	is_str(fake_log_take(), BEGUN "try <b@c>\n", "the transaction is begun");
+	ok(waits(&q, "1"), "what it waits for is the engine's business");
 	ok(!try_once(&everywhere, &q, "1", &action), "nor has it when it is asked again too early");
 	ok(try_once(&everywhere, &q, "1", &action), "then it has");
 	is_str(action.p, "DUNNO", "the engine's");
@@ -244,6 +257,13 @@ static void test_tried(void)
 	ok(!try_once(&at_end, &q, "4", &action), "and so may a recipient that is not to be asked about");
 	policyd_txn_give_up(&q);
 	is_str(fake_log_take(), "close\n", "nothing is begun for them: the one before has ended");
+
+	is_str(ask(&everywhere, "5", "RCPT", "recipient=f@g\n"), "DUNNO", "after a recipient");
+	q = (struct policyd_question){ .r = &r };
+	make_request(&r, text, "5", "DATA", "recipient=f@g\n");
+	ok(!try_once(&everywhere, &q, "5", &action) && !waits(&q, "5"),
+	   "DATA waits for nothing that was asked in vain");
+	policyd_txn_give_up(&q);
 	over();
 }
 
