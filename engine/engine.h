@@ -131,9 +131,6 @@ bool engine_rcpt_try(struct engine_session *s, const char *arg, struct answer *a
  * clock. */
 struct net_wait *engine_waits_for(struct engine_session *s);
 
-/* Gives back what was asked so far, at once; engine_close() has to follow, and may do so later. */
-void engine_let_go(struct engine_session *s);
-
 /* Commits what was asked so far: when nobody will tell whether the message was taken.  A transaction that ends like this
  * counts as accepted, if a recipient was. */
 void engine_settle(struct engine_session *s);

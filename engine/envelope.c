@@ -41,19 +41,6 @@ struct net_wait *engine_waits_for(struct engine_session *s)
 	return s->wait != NULL && !s->must_wait && net_is_open(s->wait) && ends_in_time(s) ? s->wait : NULL;
 }
 
-void engine_let_go(struct engine_session *s)
-{
-	event_begin(s);
-	if (s->txn != NULL && !s->dead) {
-		tell_settle(s, NULL, false);
-		if (s->wait != NULL)
-			net_flush(s->wait);
-	}
-	if (s->txn != NULL && s->listed)
-		engine_txn_park(s, true);
-	event_end(s);
-}
-
 void engine_settle(struct engine_session *s)
 {
 	event_begin(s);

@@ -188,12 +188,24 @@ static bool may_collect(struct facts_view *v, const struct check *def, struct ch
 	return false;
 }
 
+/* Has the answer taken, and counts the time that this waits. */
+static void collect(struct facts_view *v, bool may_wait, void (*take)(struct check_call *c), struct check_call *c)
+{
+	int64_t before = 0;
+
+	may_wait = may_wait && !v->trying;
+	if (may_wait)
+		before = clock_mono_us();
+	take(c);
+	if (may_wait)
+		v->s->waited_us += clock_mono_us() - before;
+}
+
 static void run_pure(struct facts_view *v, unsigned i)
 {
 	struct engine_session *s = v->s;
 	const struct check *def = s->snap->checks[i].def;
 	struct check_call c;
-	int64_t before;
 
 	if ((v->no_wait && def->start != NULL) || is_in_vain(v))
 		return;
@@ -203,9 +215,7 @@ static void run_pure(struct facts_view *v, unsigned i)
 	facts_make_call(s, i, v->rcpt, &c);
 	if (def->start != NULL && !may_collect(v, def, &c))
 		return;
-	before = clock_mono_us();
-	def->finish(&c);
-	s->waited_us += clock_mono_us() - before;
+	collect(v, def->start != NULL, def->finish, &c);
 	close_facts(c.facts, def->provides);
 }
 
@@ -285,7 +295,6 @@ static void run_effect(struct facts_view *v, unsigned i)
 	struct engine_session *s = v->s;
 	const struct check *def = s->snap->checks[i].def;
 	struct check_call c;
-	int64_t before;
 
 	if (is_in_vain(v))
 		return;
@@ -301,15 +310,14 @@ static void run_effect(struct facts_view *v, unsigned i)
 	if (!was_asked(s, i, v->rcpt) && !note_ask(s, i, v->rcpt))
 		return;
 	facts_make_call(s, i, v->rcpt, &c);
-	c.deadline_ms = effect_deadline(s);
+	if (!v->trying)
+		c.deadline_ms = effect_deadline(s);
 	if (def->submit != NULL)
 		def->submit(&c);
 	submit_next(v, i);
 	if (!may_collect(v, def, &c))
 		return;
-	before = clock_mono_us();
-	def->ask(&c);
-	s->waited_us += clock_mono_us() - before;
+	collect(v, true, def->ask, &c);
 	close_facts(c.facts, def->provides);
 }
 

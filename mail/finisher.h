@@ -41,7 +41,9 @@ struct finisher {
 	bool all_headers; /* it reads every field, and is told what leaves in `fields` */
 	const char *const
 		*headers; /* else: the names of those that it reads in txn->headers, NULL at the end; or NULL */
-	bool envelope;    /* it also works on messages known by their envelope alone (policy protocol) */
+	/* It also works on messages known by their envelope alone (policy protocol): then it waits for nothing, and its
+	 * inputs are what the client and its MTA say. */
+	bool envelope;
 	/* As of struct check. *state NULL: not configured, never called. */
 	int (*prepare)(const struct check_env *env, const void *settings, void **state, struct error_list *errors);
 	void (*release)(void *state);

@@ -38,10 +38,8 @@ enum {
 	POLICYD_OVER_MS = 10 * 1000,
 	/* How often the forgotten ones are looked for. */
 	POLICYD_SWEEP_MS = 500,
-	/* Transactions that hold nothing any more are ended that many at a time, away from the requests; the workers help
-	 * when there are more than the one thread can end. */
-	POLICYD_ENDED_BATCH = 64,
-	POLICYD_ENDED_MAX = 1024,
+	/* So many log lines are kept, to be written together. */
+	POLICYD_LOG_BATCH = 64,
 	/* After so many have gone at once their memory is given back. */
 	POLICYD_TRIM = 1000,
 

@@ -52,8 +52,6 @@ struct policyd {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;
-	struct policyd_txn *ended; /* to be ended */
-	unsigned n_ended;
 };
 
 /* ---- The log ---- */
@@ -112,45 +110,16 @@ static bool has_twin(struct policyd *p, const struct policyd_request *r)
 	return engine_has_twin(p->engine, &c, path.p);
 }
 
-/* What ended transactions hold goes back before the next request is looked at, which may need it.  The rest, the log
- * line among it, is done later, for many at a time. */
+/* What ended transactions hold goes back before the next request is looked at, which may need it.  Their log lines are
+ * written by the sweeper, many at a time. */
 static void end_former(struct policyd *p, struct policyd_txn *ended)
 {
-	struct policyd_txn *last = NULL;
-	unsigned n = 0;
-	bool later;
-
-	for (struct policyd_txn *x = ended; x != NULL; x = x->next) {
-		if (p->asked.last != STAGE_RCPT) /* else each answer was settled */
-			policyd_txn_let_go(x);
-		last = x;
-		n++;
-	}
-	if (last == NULL)
+	if (ended == NULL)
 		return;
-	pthread_mutex_lock(&p->lock);
-	later = p->n_ended < POLICYD_ENDED_MAX;
-	if (later) {
-		last->next = p->ended;
-		p->ended = ended;
-		if (p->n_ended < POLICYD_ENDED_BATCH && p->n_ended + n >= POLICYD_ENDED_BATCH)
-			pthread_cond_signal(&p->wake);
-		p->n_ended += n;
-	}
-	pthread_mutex_unlock(&p->lock);
-	if (!later)
-		policyd_txn_end(ended);
-}
-
-/* More has ended than is written down: whoever may wait has to help. */
-static bool is_behind(struct policyd *p)
-{
-	bool behind;
-
-	pthread_mutex_lock(&p->lock);
-	behind = p->n_ended >= POLICYD_ENDED_MAX / 2;
-	pthread_mutex_unlock(&p->lock);
-	return behind;
+	(void)log_keep(true);
+	policyd_txn_end(ended);
+	if (log_keep(false) >= POLICYD_LOG_BATCH)
+		pthread_cond_signal(&p->wake);
 }
 
 /* A request under way, with what it stands in while it is answered. */
@@ -297,7 +266,7 @@ static enum served attempt(void *ctx, void **conn, const char *request, size_t n
 	char action[POLICYD_ACTION_MAX];
 	struct sbuf told;
 
-	if (b == NULL || is_behind(p))
+	if (b == NULL || log_is_behind()) /* a worker may wait until it is written */
 		return SERVED_NOT;
 	sbuf_fixed(&told, action, sizeof action);
 	if (take(p, c, b, &told)) {
@@ -343,21 +312,15 @@ static void closed(void *ctx, void *conn)
 
 /* ---- The sweeper ---- */
 
-/* Waits for the next round.  Answers what is to be ended; p->lock is held. */
-static struct policyd_txn *next_round(struct policyd *p)
+/* Waits for the next round; p->lock is held. */
+static void next_round(struct policyd *p)
 {
 	enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
 	int64_t at = clock_mono_ms() + POLICYD_SWEEP_MS;
 	struct timespec until = { .tv_sec = (time_t)(at / MS_PER_S), .tv_nsec = at % MS_PER_S * NS_PER_MS };
-	struct policyd_txn *ended;
-	int rc = 0;
 
-	while (!p->stopping && p->n_ended < POLICYD_ENDED_BATCH && rc == 0)
-		rc = pthread_cond_timedwait(&p->wake, &p->lock, &until);
-	ended = p->ended;
-	p->ended = NULL;
-	p->n_ended = 0;
-	return ended;
+	if (!p->stopping)
+		(void)pthread_cond_timedwait(&p->wake, &p->lock, &until);
 }
 
 static unsigned length(const struct policyd_txn *list)
@@ -372,15 +335,15 @@ static unsigned length(const struct policyd_txn *list)
 static void *sweep(void *arg)
 {
 	struct policyd *p = arg;
-	struct policyd_txn *over, *forgotten;
+	struct policyd_txn *forgotten;
 	unsigned gone = 0;
 	int64_t swept_ms = 0, now;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		over = next_round(p);
+		next_round(p);
 		pthread_mutex_unlock(&p->lock);
-		policyd_txn_end(over);
+		log_write_kept();
 		now = clock_mono_ms();
 		if (now - swept_ms >= POLICYD_SWEEP_MS) {
 			swept_ms = now;
@@ -517,7 +480,7 @@ void policyd_close(struct policyd **pp)
 	net_server_stop(&p->server);
 	net_unlisten(&p->listener);
 	stop_sweeper(p);
-	policyd_txn_end(p->ended);
+	log_write_kept();
 	policyd_txn_end(policyd_table_free(&p->table));
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);

@@ -21,7 +21,8 @@ ptrdiff_t policyd_split(const char *p, size_t n)
 
 /* ---- The lines ---- */
 
-static enum policyd_attribute find_attribute(const char *p, size_t n)
+/* Postfix sends them in an order that hardly changes: `next` is where to look first. */
+static enum policyd_attribute find_attribute(unsigned next, const char *p, size_t n)
 {
 #define NAME_(name) { #name, sizeof #name - 1 },
 	static const struct {
@@ -30,14 +31,17 @@ static enum policyd_attribute find_attribute(const char *p, size_t n)
 	} names[] = { POLICYD_ATTRIBUTES(NAME_) };
 #undef NAME_
 
-	for (unsigned i = 0; i < POLICYD_N_ATTRIBUTES; i++)
-		if (names[i].n == n && memcmp(names[i].p, p, n) == 0)
-			return (enum policyd_attribute)i;
+	for (unsigned i = 0; i < POLICYD_N_ATTRIBUTES; i++, next++) {
+		if (next >= POLICYD_N_ATTRIBUTES)
+			next = 0;
+		if (names[next].n == n && memcmp(names[next].p, p, n) == 0)
+			return (enum policyd_attribute)next;
+	}
 	return POLICYD_N_ATTRIBUTES;
 }
 
-/* One line; p[n] is its LF. */
-static const char *read_line(struct policyd_request *r, char *p, size_t n)
+/* One line; p[n] is its LF.  *next: the attribute that is likely to come. */
+static const char *read_line(struct policyd_request *r, unsigned *next, char *p, size_t n)
 {
 	const char *eq = memchr(p, '=', n);
 	enum policyd_attribute a;
@@ -46,9 +50,10 @@ static const char *read_line(struct policyd_request *r, char *p, size_t n)
 	if (eq == NULL || eq == p)
 		return "a line is no NAME=VALUE";
 	name_n = (size_t)(eq - p);
-	a = find_attribute(p, name_n);
+	a = find_attribute(*next, p, name_n);
 	if (a == POLICYD_N_ATTRIBUTES || r->v[a] != NULL)
 		return NULL;
+	*next = (unsigned)a + 1;
 	if (memchr(eq + 1, '\0', n - name_n - 1) != NULL)
 		return "a value holds a NUL";
 	r->v[a] = eq + 1;
@@ -59,7 +64,7 @@ static const char *read_line(struct policyd_request *r, char *p, size_t n)
 static const char *read_lines(struct policyd_request *r, char *p, size_t n)
 {
 	char *end = p + n;
-	unsigned lines = 0;
+	unsigned lines = 0, next = 0;
 
 	while (p < end && *p != '\n') {
 		char *nl = memchr(p, '\n', (size_t)(end - p));
@@ -69,7 +74,7 @@ static const char *read_lines(struct policyd_request *r, char *p, size_t n)
 			return "a line does not end";
 		if (++lines > POLICYD_LINES_MAX)
 			return "it has too many lines";
-		wrong = read_line(r, p, (size_t)(nl - p));
+		wrong = read_line(r, &next, p, (size_t)(nl - p));
 		if (wrong != NULL)
 			return wrong;
 		p = nl + 1;

@@ -12,14 +12,13 @@
 #include "mail/stage.h"
 #include "util/ip.h"
 
-/* The attributes that are read: the enumerator is POLICYD_ and the name. */
+/* The attributes that are read, in the order in which Postfix sends them: the enumerator is POLICYD_ and the name. */
 #define POLICYD_ATTRIBUTES(A)                                                                                          \
 	A(request)                                                                                                     \
 	A(protocol_state)                                                                                              \
-	A(instance)                                                                                                    \
 	A(client_address)                                                                                              \
-	A(client_port)                                                                                                 \
 	A(client_name)                                                                                                 \
+	A(client_port)                                                                                                 \
 	A(reverse_client_name)                                                                                         \
 	A(server_address)                                                                                              \
 	A(server_port)                                                                                                 \
@@ -28,6 +27,7 @@
 	A(recipient)                                                                                                   \
 	A(recipient_count)                                                                                             \
 	A(queue_id)                                                                                                    \
+	A(instance)                                                                                                    \
 	A(size)                                                                                                        \
 	A(sasl_username)                                                                                               \
 	A(encryption_protocol)

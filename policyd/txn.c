@@ -340,12 +340,6 @@ void policyd_txn_give_up(struct policyd_question *q)
 	q->note = NULL;
 }
 
-void policyd_txn_let_go(struct policyd_txn *x)
-{
-	if (x->session != NULL)
-		engine_let_go(x->session);
-}
-
 /* ---- The end ---- */
 
 void policyd_txn_end(struct policyd_txn *list)

@@ -69,9 +69,6 @@ struct net_wait *policyd_txn_waits_for(const struct policyd_txn *x, const struct
 /* Frees what a question holds that was given up; tolerates one that was answered. */
 void policyd_txn_give_up(struct policyd_question *q);
 
-/* Gives back what was asked and not committed, at once; nobody asks about it any more. */
-void policyd_txn_let_go(struct policyd_txn *x);
-
 /* What the engine is told of the client. */
 struct engine_connect policyd_txn_connect(const struct policyd_request *r);
 

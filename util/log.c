@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -11,8 +12,9 @@
 #include "util/clock.h"
 
 enum {
-	LOG_LINE_MAX = 4096, /* of a plain message; longer ones are cut */
-	LOG_TAIL = 32,       /* kept free in a record for what closes it */
+	LOG_LINE_MAX = 4096,       /* of a plain message; longer ones are cut */
+	LOG_KEPT_MAX = 256 * 1024, /* bytes of lines kept for another thread */
+	LOG_TAIL = 32,             /* kept free in a record for what closes it */
 	MS_PER_S = 1000
 };
 
@@ -30,6 +32,21 @@ static struct {
 	_Atomic int sink, level;
 } logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .sink = LOG_SINK_STDERR, .level = LOG_LVL_INFO };
 
+/* Lines for another thread to write: each begins with its level, and ends with a NUL. */
+static struct {
+	pthread_mutex_t lock;
+	/* under lock */
+	char *p; /* LOG_KEPT_MAX bytes; NULL: none yet, or they are being written */
+	size_t n;
+	_Atomic unsigned lines;
+	_Atomic bool behind;
+
+	pthread_mutex_t writing; /* held by the thread that writes them */
+	char *spare;             /* under writing: the other LOG_KEPT_MAX bytes */
+} kept = { .lock = PTHREAD_MUTEX_INITIALIZER, .writing = PTHREAD_MUTEX_INITIALIZER };
+
+static _Thread_local bool keeping;
+
 void log_open(const char *ident, enum log_sink sink, enum log_level level)
 {
 	log_close();
@@ -46,6 +63,7 @@ void log_set_level(enum log_level level)
 
 void log_close(void)
 {
+	log_write_kept();
 	if (atomic_exchange(&logger.sink, LOG_SINK_STDERR) == LOG_SINK_SYSLOG)
 		closelog();
 }
@@ -75,11 +93,93 @@ static void write_line(const char *p, size_t n)
 	pthread_mutex_unlock(&logger.lock);
 }
 
+/* ---- Lines kept for another thread ---- */
+
+/* False: there is no room. */
+static bool keep_line(enum log_level level, const struct sbuf *line)
+{
+	size_t n = line->len + 2; /* the level, and what ends it */
+	bool fits;
+
+	pthread_mutex_lock(&kept.lock);
+	if (kept.p == NULL)
+		kept.p = malloc(LOG_KEPT_MAX);
+	fits = kept.p != NULL && n <= LOG_KEPT_MAX - kept.n;
+	if (fits) {
+		kept.p[kept.n] = (char)level;
+		memcpy(kept.p + kept.n + 1, line->p, line->len);
+		kept.p[kept.n + n - 1] = '\0';
+		kept.n += n;
+		kept.lines++;
+		kept.behind = kept.n > LOG_KEPT_MAX / 2;
+	}
+	pthread_mutex_unlock(&kept.lock);
+	return fits;
+}
+
+unsigned log_keep(bool keep)
+{
+	keeping = keep;
+	return kept.lines;
+}
+
+bool log_is_behind(void)
+{
+	return kept.behind;
+}
+
+/* Of stderr they become one text, in place. */
+static void write_lines(char *p, size_t n)
+{
+	enum log_sink sink = (enum log_sink)atomic_load_explicit(&logger.sink, memory_order_relaxed);
+	char *end = p + n, *to = p;
+
+	for (char *line = p; line < end;) {
+		enum log_level level = (enum log_level)line[0];
+		size_t len = strlen(line + 1);
+
+		if (sink == LOG_SINK_SYSLOG) {
+			syslog(LOG_MAIL | levels[level].priority, "%s", line + 1);
+		} else {
+			memmove(to, line + 1, len);
+			to[len] = '\n';
+			to += len + 1;
+		}
+		line += len + 2;
+	}
+	if (sink == LOG_SINK_STDERR)
+		write_line(p, (size_t)(to - p));
+}
+
+void log_write_kept(void)
+{
+	char *p;
+	size_t n;
+
+	pthread_mutex_lock(&kept.writing);
+	pthread_mutex_lock(&kept.lock);
+	p = kept.p;
+	n = kept.n;
+	kept.p = kept.spare;
+	kept.n = 0;
+	kept.lines = 0;
+	kept.behind = false;
+	pthread_mutex_unlock(&kept.lock);
+	kept.spare = p;
+	if (n > 0)
+		write_lines(p, n);
+	pthread_mutex_unlock(&kept.writing);
+}
+
+/* ---- Writing ---- */
+
 /* The line's storage has one byte to spare behind the text, for the newline. */
 static void emit(enum log_sink sink, enum log_level level, struct sbuf *line)
 {
 	int saved = errno;
 
+	if (keeping && sink != LOG_SINK_NONE && keep_line(level, line))
+		return;
 	if (sink == LOG_SINK_SYSLOG) {
 		syslog(LOG_MAIL | levels[level].priority, "%s", line->p);
 	} else if (sink == LOG_SINK_STDERR) {

@@ -7,6 +7,7 @@
 #ifndef MILLGATE_UTIL_LOG_H
 #define MILLGATE_UTIL_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -19,6 +20,16 @@ enum log_sink { LOG_SINK_SYSLOG, LOG_SINK_STDERR, LOG_SINK_NONE };
 void log_open(const char *ident, enum log_sink sink, enum log_level level);
 void log_set_level(enum log_level level);
 void log_close(void);
+
+/*
+ * A thread that must not wait for whoever reads the log keeps its lines while keep is true, for another thread to write
+ * them.  Answers how many are kept by now, of all threads.  Where there is no room for more they are written at once.
+ */
+unsigned log_keep(bool keep);
+/* Whether half of that room is taken. */
+bool log_is_behind(void);
+/* Writes what is kept; log_close() does so, too. */
+void log_write_kept(void);
 
 /* One line.  stderr: {"time":"2026-01-02T03:04:05.678Z","level":"info","msg":"..."}. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

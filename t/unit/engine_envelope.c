@@ -300,23 +300,6 @@ static void test_put_off(void)
 	fakes_reset();
 }
 
-static void test_let_go(void)
-{
-	struct engine *e = fixture_load(RULES(RULE("g", GREY, "defer = true;")));
-	struct engine_session *s;
-
-	fakes_reset();
-	s = open_any(e);
-	(void)rcpt(s, "<bob@example.net>");
-	(void)fakes_log();
-	engine_let_go(s);
-	is_str(fakes_log(), "cancel grey bob@example.net\n", "what was asked can be given back before the end");
-	engine_let_go(s);
-	engine_close(&s);
-	is_str(fakes_log(), "", "once");
-	engine_free(&e);
-}
-
 /* Random transactions give what rules without the left out ones give: t/unit/rules_theorem. */
 
 /* ---- How it ends ---- */
@@ -619,7 +602,6 @@ int main(void)
 	test_together();
 	test_tried();
 	test_put_off();
-	test_let_go();
 	test_settle();
 	test_end();
 	test_end_at_data();

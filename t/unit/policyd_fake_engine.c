@@ -155,12 +155,6 @@ struct net_wait *engine_waits_for(struct engine_session *s)
 	return (struct net_wait *)s;
 }
 
-void engine_let_go(struct engine_session *s)
-{
-	(void)s;
-	note("let go");
-}
-
 void engine_data(struct engine_session *s, const char *queue_id, struct answer *a)
 {
 	(void)s;

@@ -161,6 +161,69 @@ static void *shout(void *arg)
 	return NULL;
 }
 
+static unsigned count(const char *text, char c)
+{
+	unsigned n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == c;
+	return n;
+}
+
+static void say(const char *text)
+{
+	struct log_record r;
+
+	log_record_begin(&r, LOG_LVL_INFO, "mail");
+	log_record_str(&r, "id", text, strlen(text));
+	log_record_end(&r);
+}
+
+/* Lines of a thread that must not wait, written by another one. */
+static void test_kept(void)
+{
+	enum { MANY = 100000 };
+	unsigned n = 0;
+	char *got;
+
+	log_open("test", LOG_SINK_STDERR, LOG_LVL_INFO);
+	capture_begin();
+	(void)log_keep(true);
+	say("first");
+	log_warning("second");
+	is_int(log_keep(false), 2, "two lines are kept");
+	log_warning("third");
+	got = capture_end();
+	ok(count(got, '\n') == 1 && strstr(got, "third") != NULL, "the others are written at once");
+
+	capture_begin();
+	log_write_kept();
+	got = capture_end();
+	ok(count(got, '\n') == 2 && strstr(got, "\"id\":\"first\"}\n{") != NULL && strstr(got, "\"second\"}\n") != NULL,
+	   "those are written as they came, each on its line");
+	capture_begin();
+	log_write_kept();
+	is_str(capture_end(), "", "and once");
+
+	capture_begin();
+	(void)log_keep(true);
+	while (n < MANY && !log_is_behind()) {
+		say("more");
+		n++;
+	}
+	ok(n > 1 && n < MANY, "half of the room is full after %u lines", n);
+	while (log_keep(true) == n && n < MANY) {
+		say("more");
+		n++;
+	}
+	is_int(log_keep(false), n - 1, "when all of it is");
+	ok(count(capture_end(), '\n') == 1, "the next line is written at once");
+	capture_begin();
+	log_write_kept();
+	n = count(capture_end(), '\n');
+	ok(n > 0 && !log_is_behind(), "then there is room again");
+}
+
 static void test_threads(void)
 {
 	pthread_t threads[THREADS];
@@ -192,6 +255,7 @@ int main(void)
 	test_records();
 	test_times();
 	test_syslog_text();
+	test_kept();
 	test_threads();
 	log_close();
 	close(real_stderr);
