@@ -38,8 +38,8 @@ enum {
 	POLICYD_OVER_MS = 10 * 1000,
 	/* How often the forgotten ones are looked for. */
 	POLICYD_SWEEP_MS = 500,
-	/* So many log lines are kept, to be written together. */
-	POLICYD_LOG_BATCH = 64,
+	/* So many bytes of log lines are kept, to be written together. */
+	POLICYD_LOG_BATCH = 32 * 1024,
 	/* After so many have gone at once their memory is given back. */
 	POLICYD_TRIM = 1000,
 

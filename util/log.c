@@ -36,10 +36,8 @@ static struct {
 static struct {
 	pthread_mutex_t lock;
 	/* under lock */
-	char *p; /* LOG_KEPT_MAX bytes; NULL: none yet, or they are being written */
-	size_t n;
-	_Atomic unsigned lines;
-	_Atomic bool behind;
+	char *p;          /* LOG_KEPT_MAX bytes; NULL: none yet, or they are being written */
+	_Atomic size_t n; /* read without it, too */
 
 	pthread_mutex_t writing; /* held by the thread that writes them */
 	char *spare;             /* under writing: the other LOG_KEPT_MAX bytes */
@@ -110,22 +108,20 @@ static bool keep_line(enum log_level level, const struct sbuf *line)
 		memcpy(kept.p + kept.n + 1, line->p, line->len);
 		kept.p[kept.n + n - 1] = '\0';
 		kept.n += n;
-		kept.lines++;
-		kept.behind = kept.n > LOG_KEPT_MAX / 2;
 	}
 	pthread_mutex_unlock(&kept.lock);
 	return fits;
 }
 
-unsigned log_keep(bool keep)
+size_t log_keep(bool keep)
 {
 	keeping = keep;
-	return kept.lines;
+	return kept.n;
 }
 
 bool log_is_behind(void)
 {
-	return kept.behind;
+	return kept.n > LOG_KEPT_MAX / 2;
 }
 
 /* Of stderr they become one text, in place. */
@@ -162,8 +158,6 @@ void log_write_kept(void)
 	n = kept.n;
 	kept.p = kept.spare;
 	kept.n = 0;
-	kept.lines = 0;
-	kept.behind = false;
 	pthread_mutex_unlock(&kept.lock);
 	kept.spare = p;
 	if (n > 0)

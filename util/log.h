@@ -23,9 +23,10 @@ void log_close(void);
 
 /*
  * A thread that must not wait for whoever reads the log keeps its lines while keep is true, for another thread to write
- * them.  Answers how many are kept by now, of all threads.  Where there is no room for more they are written at once.
+ * them.  Answers how many bytes are kept by now, of all threads.  Where there is no room for more they are written at
+ * once.
  */
-unsigned log_keep(bool keep);
+size_t log_keep(bool keep);
 /* Whether half of that room is taken. */
 bool log_is_behind(void);
 /* Writes what is kept; log_close() does so, too. */

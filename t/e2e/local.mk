@@ -37,6 +37,7 @@ e2e_tests = \
 	t/e2e/policy_hostile.py \
 	t/e2e/policy_later.py \
 	t/e2e/policy_limits.py \
+	t/e2e/policy_log.py \
 	t/e2e/policy_loop.py \
 	t/e2e/policy_unknown.py \
 	t/e2e/redis_away.py \

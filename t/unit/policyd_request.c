@@ -94,6 +94,41 @@ static void test_unknown_client(void)
 	free(room);
 }
 
+/* The order in which Postfix sends them is only where one is looked for first. */
+static void test_order(void)
+{
+	static const char *const lines[] = { "encryption_protocol=tls\n",
+					     "size=7\n",
+					     "instance=1\n",
+					     "recipient=b\n",
+					     "sender=a\n",
+					     "helo_name=h\n",
+					     "client_name=c\n",
+					     "client_address=::1\n",
+					     "protocol_state=RCPT\n",
+					     "other=x\n",
+					     "request=smtpd_access_policy\n" };
+	enum { N = sizeof lines / sizeof lines[0] };
+
+	for (unsigned first = 0; first < N; first++) {
+		char text[512] = "", *room;
+		struct policyd_request r;
+		bool same;
+
+		for (unsigned i = 0; i < N; i++)
+			strcat(text, lines[(first + i) % N]);
+		strcat(text, "\n");
+		is_str(parse(&r, &room, text, strlen(text)), NULL, "backwards from %.*s",
+		       (int)strcspn(lines[first], "="), lines[first]);
+		same = strcmp(r.v[POLICYD_encryption_protocol], "tls") == 0 && r.size == 7 &&
+		       strcmp(r.v[POLICYD_instance], "1") == 0 && strcmp(r.v[POLICYD_recipient], "b") == 0 &&
+		       strcmp(r.v[POLICYD_sender], "a") == 0 && strcmp(r.v[POLICYD_helo_name], "h") == 0 &&
+		       strcmp(r.v[POLICYD_client_name], "c") == 0;
+		ok(same && r.stage == STAGE_RCPT && r.client.family == IP_V6, "all is read");
+		free(room);
+	}
+}
+
 static void test_first_counts(void)
 {
 	struct policyd_request r;
@@ -198,6 +233,7 @@ int main(void)
 	test_values();
 	test_understood();
 	test_unknown_client();
+	test_order();
 	test_first_counts();
 	test_not_understood();
 	test_too_many_lines();
