@@ -287,14 +287,14 @@ static enum asked ask(struct policyd_txn *x, struct engine *e, const struct poli
 {
 	const struct policyd_request *r = q->r;
 
+	/* Where it is not asked about recipients, it may have to wait from the beginning. */
+	if (!q->may_wait && (r->stage != STAGE_RCPT || (asked->stages & 1u << STAGE_RCPT) == 0))
+		return ASKED_NOT;
 	if (has_lost_rcpts(x, asked, r)) {
 		sbuf_add(out, "451 4.3.2 restarted in the middle of the message, try again later");
 		close_with(x, out);
 		return ASKED;
 	}
-	/* Where it is not asked about recipients, it may have to wait from the beginning. */
-	if (!q->may_wait && (r->stage != STAGE_RCPT || (asked->stages & 1u << STAGE_RCPT) == 0))
-		return ASKED_NOT;
 	if (x->session == NULL && !begin(x, e, r, out))
 		return x->closed ? ASKED : ASKED_IN_VAIN;
 	if (r->stage == STAGE_RCPT)

@@ -170,6 +170,8 @@ static void test_restart(void)
 	is_str(ask(&everywhere, instance(-30), "END-OF-MESSAGE", ONE), RESTARTED, "begun before we were: come again");
 	is_str(ask(&everywhere, instance(-30), "END-OF-MESSAGE", ONE), RESTARTED, "asked again, too");
 	is_str(ask(&at_data, instance(-29), "DATA", ONE), RESTARTED, "it is so at DATA");
+	is_str(ask_trying(&conn, &everywhere, instance(-31), "DATA", ONE, 1), RESTARTED,
+	       "where nothing may be waited for, nothing is ended: a recipient may be asked about elsewhere");
 	is_str(ask(&everywhere, instance(-28), "RCPT", "recipient=b@c\n"), "DUNNO", "a recipient that comes after");
 	fake_log_take();
 	is_str(ask(&everywhere, instance(-28), "DATA", "recipient_count=2\n"), RESTARTED,
