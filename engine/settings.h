@@ -29,7 +29,8 @@ CONF_STRUCT(milter_settings, MILTER_SETTINGS);
 	S(STRINGS, asked_at, 0, NULL,                                                                                  \
 	  "Where main.cf has check_policy_service: \"rcpt\" (smtpd_recipient_restrictions), \"data\" "                 \
 	  "(smtpd_data_restrictions), \"end\" (smtpd_end_of_data_restrictions); left out: \"rcpt\" alone.")            \
-	S(INT, workers, CONF_RANGE(1, 256), "8", "How many requests are worked on at a time.")
+	S(INT, workers, CONF_RANGE(1, 256), "8",                                                                       \
+	  "How many requests may wait in a thread of their own at a time; most need none.")
 CONF_STRUCT(policyd_settings, POLICYD_SETTINGS);
 /* Whether it listens at all. */
 bool settings_policyd_serves(const struct policyd_settings *set);

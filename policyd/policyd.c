@@ -175,8 +175,6 @@ static void take_txn(struct policyd *p, struct policyd_conn *c, struct policyd_b
 	struct policyd_txn *ended;
 	struct sbuf key;
 
-	if (b->x != NULL)
-		return;
 	sbuf_fixed(&key, room, sizeof room);
 	make_key(&key, &b->r);
 	b->x = policyd_table_take(p->table, key.p, key.len, c, &ended);

@@ -22,7 +22,7 @@ struct policyd_begun;
 /* One of Postfix's connections. */
 struct policyd_conn {
 	struct policyd_txn *txn;     /* what it asked about last; under the table's lock */
-	struct policyd_begun *begun; /* the request under way; of the worker that has it */
+	struct policyd_begun *begun; /* the request under way; of the thread that has it */
 };
 
 /* idle_ms, grace_ms: how long a transaction is kept that has a connection, and one that has none any more. */
